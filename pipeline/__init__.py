@@ -1,0 +1,3 @@
+"""Wires the nodes, runs them, and reports on the run."""
+
+import schema.legacy_keras  # noqa: F401

@@ -1,0 +1,1 @@
+"""The data contract: tables, columns, event types, and settings of nodes."""

@@ -1,0 +1,105 @@
+"""The four tables, their columns and the event types, in one place.
+
+`schema/*.pbtxt` says the same to TFDV and `schema/README.md` to people; a test
+holds the three together.
+"""
+
+import dataclasses
+
+# From the weakest sign of interest to the strongest; the order is used where
+# several events on one item are summed up by the deepest.
+ITEM_EVENT_TYPES = (
+    "impression",
+    "view",
+    "click",
+    "favorite",
+    "cart",
+    "uncart",
+    "buy",
+)
+SEARCH = "search"
+CAMPAIGN_EVENT_TYPES = ("campaign_view", "campaign_join")
+EVENT_TYPES = (*ITEM_EVENT_TYPES, SEARCH, *CAMPAIGN_EVENT_TYPES)
+
+CAMPAIGN_KINDS = ("coupon", "flash_sale", "festival", "other")
+
+# Separates the levels of a category path, as in `家电/厨房/电饭煲`.
+CATEGORY_SEPARATOR = "/"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+      name: Its name in Parquet and CSV files.
+      dtype: `string`, `int64`, `float32`, `bool`, or a list of one of them
+        as in `list<string>`.
+      required: Whether a table without it is refused.
+      unit: What a value means, with unit and range.
+      example: A value as people would write it.
+    """
+
+    name: str
+    dtype: str
+    required: bool = False
+    unit: str = ""
+    example: str = ""
+
+
+def _columns(*rows):
+    return tuple(
+        Column(name=n, dtype=d, required=r, unit=u, example=e)
+        for n, d, r, u, e in rows
+    )
+
+
+TABLES = {
+    "events": _columns(
+        ("user_id", "string", True, "who; any text", "u00042"),
+        ("item_id", "string", False, "which item; absent in searches", "i7"),
+        ("event_type", "string", True, "one of EVENT_TYPES", "click"),
+        ("timestamp", "int64", True, "Unix seconds, UTC", "1700000000"),
+        ("session_id", "string", False, "cut by time where absent", "s1"),
+        ("query", "string", False, "what was searched for", "无线鼠标"),
+        ("scene", "string", False, "where in the shop", "home"),
+        ("position", "int64", False, "slot of an impression, from 0", "3"),
+        ("city", "string", False, "where the user was", "杭州"),
+        ("device", "string", False, "ios, android, web, …", "ios"),
+        ("campaign_id", "string", False, "campaign it belongs to", "c5"),
+        ("price", "float32", False, "CNY paid or shown, >= 0", "199.0"),
+        ("quantity", "int64", False, "pieces, >= 1", "1"),
+    ),
+    "items": _columns(
+        ("item_id", "string", True, "unique in the table", "i7"),
+        ("title", "string", True, "may be empty where unknown", "无线鼠标 静音"),
+        ("description", "string", False, "longer text", "2.4G 接收器…"),
+        ("category", "string", False, "path, / between levels", "电脑/外设/鼠标"),
+        ("brand", "string", False, "one brand", "罗技"),
+        ("shop_id", "string", False, "who sells it", "shop3"),
+        ("price", "float32", False, "CNY, >= 0", "99.0"),
+        ("listed_at", "int64", False, "Unix seconds, UTC", "1690000000"),
+        ("tags", "list<string>", False, "free words", "[静音, 便携]"),
+        ("image_embedding", "list<float32>", False, "one length for all", "[…]"),
+        ("in_stock", "bool", False, "absent means yes", "true"),
+    ),
+    "users": _columns(
+        ("user_id", "string", True, "unique in the table", "u00042"),
+        ("gender", "string", False, "as recorded", "F"),
+        ("age_band", "string", False, "as recorded", "26-35"),
+        ("city", "string", False, "home", "杭州"),
+        ("level", "string", False, "membership level", "3"),
+        ("registered_at", "int64", False, "Unix seconds, UTC", "1600000000"),
+    ),
+    "campaigns": _columns(
+        ("campaign_id", "string", True, "unique in the table", "c5"),
+        ("title", "string", True, "what users read", "双十一 数码满减"),
+        ("description", "string", False, "longer text", "满300减40"),
+        ("kind", "string", False, "one of CAMPAIGN_KINDS", "coupon"),
+        ("starts_at", "int64", False, "Unix seconds, UTC", "1699000000"),
+        ("ends_at", "int64", False, "Unix seconds, UTC", "1700000000"),
+        ("discount", "float32", False, "share off, 0 to 1", "0.15"),
+        ("scope", "list<string>", False, "item ids or categories", "[电脑]"),
+    ),
+}
+REQUIRED_TABLES = ("events", "items")

@@ -1,0 +1,3 @@
+"""What answers: reads the servable that the pipeline pushed."""
+
+import schema.legacy_keras  # noqa: F401
