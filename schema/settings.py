@@ -4,8 +4,10 @@ import dataclasses
 import json
 import typing
 
+from schema.errors import DaogouError
 
-class SettingsError(ValueError):
+
+class SettingsError(DaogouError, ValueError):
     """A setting has a value that is not allowed; the message says which."""
 
 

@@ -1,0 +1,47 @@
+"""Artifact types of our own nodes; docs/architecture.md lists their files."""
+
+from tfx.types import artifact
+from tfx.types.artifact import Property, PropertyType
+
+
+class DataReport(artifact.Artifact):
+    """Counts of rows, and the rows that were put aside with their reason."""
+
+    TYPE_NAME = "DaogouDataReport"
+
+
+class UserHistories(artifact.Artifact):
+    """The last steps of every user, as a request to the servable has them."""
+
+    TYPE_NAME = "DaogouUserHistories"
+
+
+class Queries(artifact.Artifact):
+    """Distinct search texts with their counts."""
+
+    TYPE_NAME = "DaogouQueries"
+
+
+class TextVectors(artifact.Artifact):
+    """Vectors of item texts and of queries, and which encoder made them."""
+
+    TYPE_NAME = "DaogouTextVectors"
+
+
+class ItemIndex(artifact.Artifact):
+    """A trained ScaNN searcher with the vectors that it was trained on."""
+
+    TYPE_NAME = "DaogouItemIndex"
+    PROPERTIES = {"items": Property(type=PropertyType.INT)}
+
+
+class RetrievalEvaluation(artifact.Artifact):
+    """Full-catalogue metrics of the model beside its baselines."""
+
+    TYPE_NAME = "DaogouRetrievalEvaluation"
+
+
+class ServingReport(artifact.Artifact):
+    """Signatures that a fresh process called, with their latency."""
+
+    TYPE_NAME = "DaogouServingReport"
