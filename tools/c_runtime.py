@@ -159,9 +159,7 @@ def _mirrors(distribution):
 
 def _deb822(text):
     for block in re.split(r"\n\s*\n", text):
-        fields = dict(
-            re.findall(r"^([\w-]+):[ \t]*(.*)$", block, re.MULTILINE)
-        )
+        fields = dict(re.findall(r"^([\w-]+):[ \t]*(.*)$", block, re.MULTILINE))
         if "deb" not in fields.get("Types", "").split():
             continue
         key = fields.get("Signed-By", "")
