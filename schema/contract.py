@@ -8,18 +8,28 @@ import dataclasses
 
 # From the weakest sign of interest to the strongest; the order is used where
 # several events on one item are summed up by the deepest.
-ITEM_EVENT_TYPES = (
-    "impression",
-    "view",
-    "click",
-    "favorite",
-    "cart",
-    "uncart",
-    "buy",
-)
+_ITEM_EVENTS = {
+    "impression": "the item was shown; `position` says where",
+    "view": "its page was opened, or it was looked at",
+    "click": "it was clicked in a list",
+    "favorite": "it was put among the favourites, or rated well",
+    "cart": "it was put into the cart",
+    "uncart": "it was taken out of the cart again",
+    "buy": "it was ordered",
+}
 SEARCH = "search"
-CAMPAIGN_EVENT_TYPES = ("campaign_view", "campaign_join")
-EVENT_TYPES = (*ITEM_EVENT_TYPES, SEARCH, *CAMPAIGN_EVENT_TYPES)
+_CAMPAIGN_EVENTS = {
+    "campaign_view": "the page of `campaign_id` was opened",
+    "campaign_join": "a coupon of it was taken, or it was joined",
+}
+EVENT_MEANINGS = {
+    **_ITEM_EVENTS,
+    SEARCH: "`query` was searched for; no item",
+    **_CAMPAIGN_EVENTS,
+}
+ITEM_EVENT_TYPES = tuple(_ITEM_EVENTS)
+CAMPAIGN_EVENT_TYPES = tuple(_CAMPAIGN_EVENTS)
+EVENT_TYPES = tuple(EVENT_MEANINGS)
 
 CAMPAIGN_KINDS = ("coupon", "flash_sale", "festival", "other")
 
