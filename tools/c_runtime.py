@@ -21,7 +21,7 @@ SUITES = {"debian": "trixie", "ubuntu": "noble"}
 IMAGE = "use the container image instead (docker build -t daogou .)"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """No newer runtime can be had here; says why and the way out."""
 
 
@@ -44,12 +44,12 @@ def fetch(cache):
       cache: Folder for it; a runtime already there is reused.
 
     Raises:
-      Unavailable: Not a Debian or Ubuntu host, or apt cannot reach a mirror.
+      UnavailableError: Not Debian or Ubuntu, or apt reaches no mirror.
     """
     distribution = _distribution()
     suite = SUITES.get(distribution)
     if suite is None or not all(map(shutil.which, ("apt-get", "dpkg"))):
-        raise Unavailable(
+        raise UnavailableError(
             f"{missing()}, and a newer C runtime can be fetched only on "
             f"Debian and Ubuntu: {IMAGE}"
         )
@@ -92,6 +92,7 @@ def _download(distribution, suite, scratch):
     for command in (["update"], ["download", *PACKAGES]):
         done = subprocess.run(
             ["apt-get", "-qq", *options, *command],
+            check=False,
             cwd=scratch / "debs",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -99,7 +100,7 @@ def _download(distribution, suite, scratch):
         )
         if done.returncode:
             last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-            raise Unavailable(
+            raise UnavailableError(
                 f"apt-get {command[0]} of {suite}'s C runtime failed "
                 f"({last}): check that this host's apt mirror is reachable, "
                 f"or {IMAGE}"
@@ -119,7 +120,7 @@ def _unpack(scratch):
         if path.is_file() and not (lib / path.name).exists():
             shutil.copy2(path, lib / path.name, follow_symlinks=True)
     if not (lib / LOADER).exists():
-        raise Unavailable(f"the packages hold no {LOADER}: {IMAGE}")
+        raise UnavailableError(f"the packages hold no {LOADER}: {IMAGE}")
 
 
 def _distribution():
@@ -151,7 +152,7 @@ def _mirrors(distribution):
                 seen.add(uri)
                 yield options, uri
     if not seen:
-        raise Unavailable(
+        raise UnavailableError(
             f"no {distribution} archive stands in /etc/apt/sources.list*: "
             f"add one, or {IMAGE}"
         )

@@ -1,0 +1,247 @@
+"""Wires the nodes. What differs by data is in the config, by platform in
+the places; nothing here knows either."""
+
+import json
+from collections.abc import Sequence
+
+from tfx import v1 as tfx
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_gen.custom_executors import parquet_executor
+from tfx.dsl.components.base import base_component, executor_spec
+
+from components.behavior_log.component import BehaviorLog
+from components.catalogue.component import Catalogue
+from components.data_gate.component import DataGate
+from components.item_index.component import ItemIndex
+from components.pusher.component import AtomicPusher
+from components.quality_gate.component import QualityGate
+from components.quality_gate.ranking_metrics import eval_config
+from components.retrieval_evaluator.component import RetrievalEvaluator
+from components.servable.component import Servable
+from components.serving_validator.component import ServingValidator
+from components.text_embedding.component import TextEmbedding
+from components.trainer.component import RecommenderTrainer
+from pipeline.code_digest import code_digest
+from pipeline.configs import PipelineConfig
+from pipeline.places import Places
+from pipeline.schemas import schema_files
+
+# What each Transform transforms; the first is what it learns from.
+SPLITS = {
+    "Item": ["all"],
+    "Behavior": ["train", "eval", "sequence_train", "sequence_eval"],
+}
+# The in-memory Beam runner; faster than several processes on small data.
+LOCAL_BEAM = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    places: Places,
+    *,
+    beam_args: Sequence[str] = LOCAL_BEAM,
+    enable_cache: bool = True,
+) -> tfx.dsl.Pipeline:
+    """Returns the whole pipeline, from raw tables to a pushed version.
+
+    Args:
+      config: What to do: tables, settings of each node, thresholds.
+      places: Where to read and write.
+      beam_args: Options of the Beam runner.
+      enable_cache: Whether nodes whose inputs, settings and code have not
+        changed reuse what they made before.
+    """
+    nodes: list[base_component.BaseComponent] = []
+    schemas = {
+        table: f"{places.schema_dir}/{name}"
+        for table, (name, _) in schema_files(config).items()
+    }
+    tables = {}
+    anomalies = {}
+    for table in config.tables:
+        ingest, checks = _ingest_and_check(
+            table, schemas[table], config, places
+        )
+        tables[table] = ingest.outputs["examples"]
+        anomalies[table] = checks[-1].outputs["anomalies"]
+        nodes += [ingest, *checks]
+    data_gate = DataGate(
+        **anomalies,
+        settings=config.data_gate.to_json(),
+        code_digest=code_digest("components.data_gate.component"),
+    )
+    catalogue = Catalogue(
+        items=tables["items"],
+        settings=config.catalogue.to_json(),
+        code_digest=code_digest("components.catalogue.component"),
+    )
+    catalogue.add_upstream_node(data_gate)
+    behavior = BehaviorLog(
+        events=tables["events"],
+        catalogue=catalogue.outputs["catalogue"],
+        **({"users": tables["users"]} if "users" in tables else {}),
+        settings=config.behavior_log.to_json(),
+        code_digest=code_digest("components.behavior_log.component"),
+    )
+    behavior.add_upstream_node(data_gate)
+    text = TextEmbedding(
+        catalogue=catalogue.outputs["catalogue"],
+        queries=behavior.outputs["queries"],
+        settings=config.text_settings(places.text_cache_dir).to_json(),
+        code_digest=code_digest("components.text_embedding.component"),
+    )
+    item_schema, item_transform = _transform(
+        "Item", catalogue.outputs["catalogue"], schemas["catalogue"], config
+    )
+    behavior_schema, behavior_transform = _transform(
+        "Behavior", behavior.outputs["examples"], schemas["behavior"], config
+    )
+    trainer = RecommenderTrainer(
+        run_fn="models.trainer.run_fn",
+        examples=behavior_transform.outputs["transformed_examples"],
+        transform_graph=behavior_transform.outputs["transform_graph"],
+        item_transform_graph=item_transform.outputs["transform_graph"],
+        transformed_items=item_transform.outputs["transformed_examples"],
+        text_vectors=text.outputs["text_vectors"],
+        custom_config={
+            "model_settings": config.model.to_json(),
+            "training_settings": config.training.to_json(),
+            "code_digest": code_digest("models.trainer"),
+        },
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+    )
+    model = trainer.outputs["model"]
+    evaluator = tfx.components.Evaluator(
+        examples=behavior.outputs["examples"],
+        example_splits=["eval"],
+        model=model,
+        eval_config=eval_config(config.head_names()),
+    )
+    retrieval = RetrievalEvaluator(
+        model=model,
+        examples=behavior.outputs["examples"],
+        settings=config.retrieval_evaluation.to_json(),
+        code_digest=code_digest("components.retrieval_evaluator.component"),
+    )
+    index = ItemIndex(
+        model=model,
+        examples=behavior.outputs["examples"],
+        settings=config.index.to_json(),
+        code_digest=code_digest("components.item_index.component"),
+    )
+    servable = Servable(
+        model=model,
+        index=index.outputs["index"],
+        catalogue=catalogue.outputs["catalogue"],
+        examples=behavior.outputs["examples"],
+        text_vectors=text.outputs["text_vectors"],
+        settings=config.servable.to_json(),
+        code_digest=code_digest("components.servable.component"),
+    )
+    validator = ServingValidator(
+        servable=servable.outputs["servable"],
+        settings=config.serving_validator.to_json(),
+        code_digest=code_digest("components.serving_validator.component"),
+    )
+    gate = QualityGate(
+        evaluation=evaluator.outputs["evaluation"],
+        retrieval=retrieval.outputs["evaluation"],
+        index=index.outputs["index"],
+        serving=validator.outputs["report"],
+        settings=config.gate.to_json(),
+        code_digest=code_digest("components.quality_gate.component"),
+    )
+    pusher = AtomicPusher(
+        model=servable.outputs["servable"],
+        model_blessing=gate.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(
+                base_directory=places.serving_dir
+            )
+        ),
+    )
+    nodes += [data_gate, catalogue, behavior, text]
+    nodes += [item_schema, item_transform, behavior_schema, behavior_transform]
+    nodes += [trainer, evaluator, retrieval, index, servable, validator]
+    nodes += [gate, pusher]
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.pipeline_name,
+        pipeline_root=places.pipeline_root,
+        components=nodes,
+        enable_cache=enable_cache,
+        metadata_connection_config=(
+            tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                places.metadata_path
+            )
+            if places.metadata_path
+            else None
+        ),
+        beam_pipeline_args=list(beam_args),
+    )
+
+
+def _ingest_and_check(
+    table: str, schema_file: str, config: PipelineConfig, places: Places
+):
+    """Returns the ExampleGen of a table, and its statistics to validator."""
+    name = table.capitalize()
+    one_split = tfx.proto.Output(
+        split_config=tfx.proto.SplitConfig(
+            splits=[tfx.proto.SplitConfig.Split(name="all", hash_buckets=1)]
+        )
+    )
+    pattern = f"{table}/*.{config.input_format}"
+    files = tfx.proto.Input(
+        splits=[tfx.proto.Input.Split(name="all", pattern=pattern)]
+    )
+    if config.input_format == "csv":
+        ingest = tfx.components.CsvExampleGen(
+            input_base=places.data_dir,
+            input_config=files,
+            output_config=one_split,
+        )
+    else:
+        ingest = FileBasedExampleGen(
+            input_base=places.data_dir,
+            input_config=files,
+            output_config=one_split,
+            custom_executor_spec=executor_spec.BeamExecutorSpec(
+                parquet_executor.Executor
+            ),
+        )
+    ingest = ingest.with_id(f"{name}Gen")
+    schema = tfx.components.ImportSchemaGen(schema_file=schema_file).with_id(
+        f"{name}Schema"
+    )
+    statistics = tfx.components.StatisticsGen(
+        examples=ingest.outputs["examples"], schema=schema.outputs["schema"]
+    ).with_id(f"{name}Statistics")
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+    ).with_id(f"{name}Validator")
+    return ingest, [schema, statistics, validator]
+
+
+def _transform(name: str, examples, schema_file: str, config: PipelineConfig):
+    """Returns the schema import and the Transform of a derived form."""
+    schema = tfx.components.ImportSchemaGen(schema_file=schema_file).with_id(
+        f"{name}TransformSchema"
+    )
+    splits = SPLITS[name]
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        preprocessing_fn=(
+            f"models.preprocessing.{name.lower()}_preprocessing_fn"
+        ),
+        splits_config=tfx.proto.SplitsConfig(
+            analyze=splits[:1], transform=splits
+        ),
+        custom_config={
+            "heads": json.dumps(config.head_names()),
+            "code_digest": code_digest("models.preprocessing"),
+        },
+    ).with_id(f"{name}Transform")
+    return schema, transform
