@@ -1,0 +1,129 @@
+"""Requests: what a query is made of, and how behaviour examples become one."""
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RequestFeature:
+    """One part of a request.
+
+    Attributes:
+      name: As in `schema/behavior.pbtxt`.
+      dtype: `tf.string` or `tf.int64`.
+      is_history: Whether it has a step axis: [B, L] instead of [B].
+      optional: Whether a client may leave it out, which means unknown.
+    """
+
+    name: str
+    dtype: tf.DType
+    is_history: bool = False
+    optional: bool = False
+
+    @property
+    def spec(self) -> tf.TensorSpec:
+        """The tensor of a batch: [B, L] or [B]."""
+        shape = [None, None] if self.is_history else [None]
+        return tf.TensorSpec(shape, self.dtype, self.name)
+
+
+REQUEST = (
+    RequestFeature(name="history_item_ids", dtype=tf.string, is_history=True),
+    RequestFeature(
+        name="history_event_types", dtype=tf.string, is_history=True
+    ),
+    RequestFeature(name="history_queries", dtype=tf.string, is_history=True),
+    RequestFeature(name="history_timestamps", dtype=tf.int64, is_history=True),
+    RequestFeature(name="timestamp", dtype=tf.int64),
+    *(
+        RequestFeature(name=name, dtype=tf.string, optional=True)
+        for name in (
+            "query",
+            "scene",
+            "city",
+            "device",
+            "gender",
+            "age_band",
+            "level",
+        )
+    ),
+)
+HISTORY_NAMES = tuple(f.name for f in REQUEST if f.is_history)
+
+
+def request_spec() -> dict[str, tf.TensorSpec]:
+    """Returns the specification of a request, for `input_signature`."""
+    return {feature.name: feature.spec for feature in REQUEST}
+
+
+def from_examples(
+    serialized: tf.Tensor, max_history: int
+) -> dict[str, tf.Tensor]:
+    """Turns raw behaviour examples into a request of the trained model.
+
+    Args:
+      serialized: string [B], `tf.Example`s of `BehaviorLog`.
+      max_history: The most recent steps that are kept, at least 1.
+
+    Returns:
+      The tensors of `REQUEST`. Histories are oldest first, right-padded with
+      `""` and 0 to the longest of the batch, which is at least 1.
+    """
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            f.name: tf.io.RaggedFeature(f.dtype)
+            if f.is_history
+            else tf.io.FixedLenFeature([], f.dtype)
+            for f in REQUEST
+        },
+    )
+    lengths = parsed[HISTORY_NAMES[0]].row_lengths()
+    longest = tf.cast(tf.maximum(tf.reduce_max(lengths), 1), tf.int32)
+    longest = tf.minimum(longest, max_history)
+    return {
+        name: value[:, -max_history:].to_tensor(shape=[None, longest])
+        if isinstance(value, tf.RaggedTensor)
+        else value
+        for name, value in parsed.items()
+    }
+
+
+def pack_history(
+    request: dict[str, tf.Tensor], keep: tf.Tensor, max_history: int
+) -> dict[str, tf.Tensor]:
+    """Moves the steps that count to the left and keeps the latest of them.
+
+    A client may pad on either side, leave holes, or name items that the model
+    has never seen; after this the model gets what it was trained on.
+
+    Args:
+      request: The tensors of `REQUEST`.
+      keep: bool [B, L], steps that count.
+      max_history: Steps that are kept at most, at least 1.
+
+    Returns:
+      The request with histories [B, min(max(L, 1), max_history)].
+    """
+    batch = tf.shape(keep)[0]
+    keep = tf.concat([keep, tf.zeros([batch, 1], tf.bool)], axis=1)
+    order = tf.argsort(
+        tf.cast(~keep, tf.int32), axis=1, stable=True, direction="ASCENDING"
+    )
+    lengths = tf.reduce_sum(tf.cast(keep, tf.int32), axis=1, keepdims=True)
+    width = tf.minimum(tf.maximum(tf.shape(keep)[1] - 1, 1), max_history)
+    dropped = tf.maximum(lengths - max_history, 0)
+    slots = tf.range(width)[tf.newaxis] + dropped
+    filled = slots < lengths
+    columns = tf.gather(order, slots, batch_dims=1)
+    packed = dict(request)
+    for feature in REQUEST:
+        if not feature.is_history:
+            continue
+        values = request[feature.name]
+        empty = tf.zeros([], feature.dtype)
+        values = tf.concat([values, tf.fill([batch, 1], empty)], axis=1)
+        values = tf.gather(values, columns, batch_dims=1)
+        packed[feature.name] = tf.where(filled, values, empty)
+    return packed
