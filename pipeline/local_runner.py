@@ -59,6 +59,7 @@ class NodeRecord:
 
 def run(
     preset: str,
+    *,
     data: pathlib.Path | None = None,
     runs: pathlib.Path = pathlib.Path("runs"),
     seed: int | None = None,

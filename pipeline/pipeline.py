@@ -1,5 +1,8 @@
-"""Wires the nodes. What differs by data is in the config, by platform in
-the places; nothing here knows either."""
+"""Wires the nodes.
+
+What differs by data is in the config, by platform in the places; nothing here
+knows either.
+"""
 
 import json
 from collections.abc import Sequence
