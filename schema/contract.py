@@ -68,7 +68,7 @@ TABLES = {
     "events": _columns(
         ("user_id", "string", True, "who; any text", "u00042"),
         ("item_id", "string", False, "which item; absent in searches", "i7"),
-        ("event_type", "string", True, "one of EVENT_TYPES", "click"),
+        ("event_type", "string", True, "an event type, below", "click"),
         ("timestamp", "int64", True, "Unix seconds, UTC", "1700000000"),
         ("session_id", "string", False, "cut by time where absent", "s1"),
         ("query", "string", False, "what was searched for", "无线鼠标"),
@@ -81,7 +81,7 @@ TABLES = {
         ("quantity", "int64", False, "pieces, >= 1", "1"),
     ),
     "items": _columns(
-        ("item_id", "string", True, "unique in the table", "i7"),
+        ("item_id", "string", True, "which item; any text, unique", "i7"),
         (
             "title",
             "string",
@@ -112,7 +112,7 @@ TABLES = {
         ("in_stock", "bool", False, "absent means yes", "true"),
     ),
     "users": _columns(
-        ("user_id", "string", True, "unique in the table", "u00042"),
+        ("user_id", "string", True, "who; unique", "u00042"),
         ("gender", "string", False, "as recorded", "F"),
         ("age_band", "string", False, "as recorded", "26-35"),
         ("city", "string", False, "home", "杭州"),
@@ -120,10 +120,10 @@ TABLES = {
         ("registered_at", "int64", False, "Unix seconds, UTC", "1600000000"),
     ),
     "campaigns": _columns(
-        ("campaign_id", "string", True, "unique in the table", "c5"),
+        ("campaign_id", "string", True, "which; unique", "c5"),
         ("title", "string", True, "what users read", "双十一 数码满减"),
         ("description", "string", False, "longer text", "满300减40"),
-        ("kind", "string", False, "one of CAMPAIGN_KINDS", "coupon"),
+        ("kind", "string", False, "a kind, below", "coupon"),
         ("starts_at", "int64", False, "Unix seconds, UTC", "1699000000"),
         ("ends_at", "int64", False, "Unix seconds, UTC", "1700000000"),
         ("discount", "float32", False, "share off, 0 to 1", "0.15"),

@@ -1,0 +1,41 @@
+"""Reads the funnel's heads: which event types make each head's label 1."""
+
+from collections.abc import Iterable
+
+from schema import contract
+from schema.settings import SettingsError
+
+
+def parse_heads(heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Returns the event types of each head, in the order of the funnel.
+
+    >>> parse_heads(("click=view,click,cart,buy", "buy=buy"))
+    {'click': ('view', 'click', 'cart', 'buy'), 'buy': ('buy',)}
+
+    Args:
+      heads: `name=type,type` for each head; the first is the gate of the
+        others.
+
+    Raises:
+      SettingsError: There is none, one is not of that form, a name comes
+        twice, or an event type is not one of `contract.ITEM_EVENT_TYPES`.
+    """
+    parsed: dict[str, tuple[str, ...]] = {}
+    for head in heads:
+        name, equals, types = head.partition("=")
+        if not name.isidentifier() or not equals or not types:
+            raise SettingsError(
+                f"head {head!r} is not of the form name=type,type"
+            )
+        if name in parsed:
+            raise SettingsError(f"head {name!r} comes twice")
+        parsed[name] = tuple(types.split(","))
+        for event_type in parsed[name]:
+            if event_type not in contract.ITEM_EVENT_TYPES:
+                raise SettingsError(
+                    f"head {name!r} names the event type {event_type!r}; "
+                    f"allowed: {', '.join(contract.ITEM_EVENT_TYPES)}"
+                )
+    if not parsed:
+        raise SettingsError("heads is empty; give at least one name=type")
+    return parsed
