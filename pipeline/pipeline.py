@@ -4,18 +4,17 @@ What differs by data is in the config, by platform in the places; nothing here
 knows either.
 """
 
-import json
 from collections.abc import Sequence
 
 from tfx import v1 as tfx
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.components.example_gen.custom_executors import parquet_executor
 from tfx.dsl.components.base import base_component, executor_spec
 
 from components.behavior_log.component import BehaviorLog
 from components.catalogue.component import Catalogue
 from components.data_gate.component import DataGate
 from components.item_index.component import ItemIndex
+from components.parquet_ingest import executor as parquet_executor
 from components.pusher.component import AtomicPusher
 from components.quality_gate.component import QualityGate
 from components.quality_gate.ranking_metrics import eval_config
@@ -189,11 +188,6 @@ def _ingest_and_check(
 ):
     """Returns the ExampleGen of a table, and its statistics to validator."""
     name = table.capitalize()
-    one_split = tfx.proto.Output(
-        split_config=tfx.proto.SplitConfig(
-            splits=[tfx.proto.SplitConfig.Split(name="all", hash_buckets=1)]
-        )
-    )
     pattern = f"{table}/*.{config.input_format}"
     files = tfx.proto.Input(
         splits=[tfx.proto.Input.Split(name="all", pattern=pattern)]
@@ -202,13 +196,11 @@ def _ingest_and_check(
         ingest = tfx.components.CsvExampleGen(
             input_base=places.data_dir,
             input_config=files,
-            output_config=one_split,
         )
     else:
         ingest = FileBasedExampleGen(
             input_base=places.data_dir,
             input_config=files,
-            output_config=one_split,
             custom_executor_spec=executor_spec.BeamExecutorSpec(
                 parquet_executor.Executor
             ),
@@ -243,7 +235,7 @@ def _transform(name: str, examples, schema_file: str, config: PipelineConfig):
             analyze=splits[:1], transform=splits
         ),
         custom_config={
-            "heads": json.dumps(config.head_names()),
+            "heads": list(config.heads),
             "code_digest": code_digest("models.preprocessing"),
         },
     ).with_id(f"{name}Transform")

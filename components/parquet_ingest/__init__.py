@@ -1,0 +1,1 @@
+"""Reads Parquet into tf.Examples, column by column."""
