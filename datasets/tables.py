@@ -6,6 +6,7 @@ its order and type; columns that a source does not have are null.
 
 import collections
 import contextlib
+import dataclasses
 import pathlib
 import shutil
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,21 @@ _DTYPES = _SCALARS | {
 }
 
 Batch = pa.Table | pa.RecordBatch
+
+
+@dataclasses.dataclass
+class Counts:
+    """What became of a source's rows; none is dropped on the way.
+
+    Attributes:
+      read: Rows of the source's file; 0 where the table is derived.
+      written: Rows of the contract's table.
+      unreadable: Values that were there and became null.
+    """
+
+    read: int = 0
+    written: int = 0
+    unreadable: int = 0
 
 
 def arrow_schema(name: str) -> pa.Schema:

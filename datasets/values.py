@@ -104,6 +104,35 @@ def recode(codes: Column, meanings: dict[str, str]) -> Column:
     return pc.coalesce(meant, codes)
 
 
+def join_known(separator: str, *parts: Column) -> Column:
+    """Returns the known parts of each row, joined; `""` where none is known.
+
+    >>> known = pa.array(["a", None, None]), pa.array(["b", "c", None])
+    >>> join_known(" ", *known).to_pylist()
+    ['a b', 'c', '']
+
+    Args:
+      separator: One character that is in no part.
+      *parts: Strings.
+    """
+    # Arrow's null_handling="skip" loses rows in which every part is null.
+    joined = pc.binary_join_element_wise(
+        *parts, separator, null_handling="replace", null_replacement=""
+    )
+    repeated = "[" + separator + "]{2,}"
+    joined = pc.replace_substring_regex(joined, repeated, separator)
+    return pc.utf8_trim(joined, separator)
+
+
+def split_known(text: Column, separator: str) -> Column:
+    """Returns list<string>; null where there is no text.
+
+    >>> split_known(pa.array(["a|b", ""]), "|").to_pylist()
+    [['a', 'b'], None]
+    """
+    return pc.split_pattern(known(text), separator)
+
+
 def count_unreadable(text: Column, parsed: Column) -> int:
     """Returns how many values were there and could not be read."""
     given = pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0)
