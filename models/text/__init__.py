@@ -1,0 +1,1 @@
+"""Text encoders behind TF-Hub's text interface, and the offline one."""

@@ -1,0 +1,125 @@
+"""Trims a multilingual unigram vocabulary to what Chinese shops write.
+
+A piece that holds a character of a foreign script can never be part of a text
+without that character, so leaving it out changes no segmentation of Chinese
+and Latin texts: unigram segmentation looks only at pieces that occur in the
+text. The score of an unknown character hangs on the lowest score of all
+pieces, so that one is kept.
+"""
+
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from schema.errors import MissingDependencyError
+
+# XLM-R's special pieces, in the order of their ids.
+START, PADDING, END, UNKNOWN = range(4)
+SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>")
+
+_KEPT_RANGES = (
+    (0x0000, 0x017F),  # Latin, Latin-1, Latin Extended-A
+    (0x0300, 0x036F),  # combining accents
+    (0x0370, 0x03FF),  # Greek; see _FOREIGN_WORD
+    (0x2000, 0x2BFF),  # punctuation, symbols, arrows, shapes, dingbats
+    (0x2E80, 0x31FF),  # radicals, CJK punctuation, Bopomofo, kana
+    (0x3200, 0x9FFF),  # enclosed CJK, extension A, Han
+    (0xF900, 0xFAFF),  # compatibility Han
+    (0xFE00, 0xFE0F),  # variation selectors, as in emoji
+    (0xFE30, 0xFE4F),  # vertical punctuation
+    (0xFF00, 0xFFEF),  # full-width
+    (0x1F000, 0x1FAFF),  # emoji
+    (0x20000, 0x3FFFF),  # Han extensions
+)
+# Punctuation and symbols of any block.
+_KEPT_CATEGORIES = "PSZ"
+# Chinese titles write single letters of these (α, μ, の) but not words.
+_FOREIGN_WORD = re.compile("[\u0370-\u03ff]{2}|[\u3041-\u30ff]{2}")
+
+
+def is_kept(piece: str) -> bool:
+    """Whether every character is one of Chinese, Latin or a symbol.
+
+    >>> [is_kept(p) for p in ("▁手机", "Größe", "の味", "телефон", "ấ", "です")]
+    [True, True, True, False, False, False]
+    """
+    return not _FOREIGN_WORD.search(piece) and all(
+        any(low <= ord(char) <= high for low, high in _KEPT_RANGES)
+        or unicodedata.category(char)[0] in _KEPT_CATEGORIES
+        for char in piece
+    )
+
+
+def kept_rows(pieces: Sequence[str], scores: np.ndarray) -> np.ndarray:
+    """Returns the rows to keep, rising; they start with the special pieces.
+
+    Args:
+      pieces: XLM-R's vocabulary; the last piece, `<mask>`, is left out.
+      scores: float32 [pieces].
+    """
+    rows = [
+        row
+        for row, piece in enumerate(pieces[:-1])
+        if row < len(SPECIAL_PIECES) or is_kept(piece)
+    ]
+    lowest = len(SPECIAL_PIECES) + int(
+        np.argmin(scores[len(SPECIAL_PIECES) : -1])
+    )
+    return np.array(sorted({*rows, lowest}))
+
+
+def sentencepiece_model(pieces: Sequence[str], scores: np.ndarray) -> bytes:
+    """Makes a SentencePiece model whose ids are the rows of `pieces`.
+
+    Args:
+      pieces: Begin with `SPECIAL_PIECES`.
+      scores: float32 [pieces], unigram log probabilities.
+
+    Returns:
+      A serialised `ModelProto`, for `tensorflow_text.SentencepieceTokenizer`.
+
+    Raises:
+      MissingDependencyError: sentencepiece is not installed.
+    """
+    try:
+        import sentencepiece
+        from sentencepiece import sentencepiece_model_pb2 as protos
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Building the text encoder needs the package sentencepiece: "
+            "pip install sentencepiece==0.2.0"
+        ) from error
+    # The normaliser's table exists only inside models that the library
+    # writes, so one is trained for it and thrown away.
+    throw_away = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["hello world 你好 世界 " * 3] * 50),
+        model_writer=throw_away,
+        vocab_size=25,
+        hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc",
+        minloglevel=2,
+    )
+    trained = protos.ModelProto.FromString(throw_away.getvalue())
+    model = protos.ModelProto(
+        trainer_spec=protos.TrainerSpec(
+            model_type=protos.TrainerSpec.UNIGRAM,
+            vocab_size=len(pieces),
+            unk_id=UNKNOWN,
+            bos_id=START,
+            eos_id=END,
+            pad_id=PADDING,
+        ),
+        normalizer_spec=trained.normalizer_spec,
+    )
+    for piece, score in zip(pieces, scores, strict=True):
+        model.pieces.add(piece=piece, score=float(score))
+    kinds = protos.ModelProto.SentencePiece
+    for row in range(len(SPECIAL_PIECES)):
+        model.pieces[row].type = (
+            kinds.UNKNOWN if row == UNKNOWN else kinds.CONTROL
+        )
+    return model.SerializeToString(deterministic=True)
