@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 10_000
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """Reads Parquet files; one output split an input split."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
+    def GetInputSourceToExamplePTransform(self):  # noqa: N802
         """Returns the transform from a file pattern to tf.Examples."""
         return _parquet_to_examples
 

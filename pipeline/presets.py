@@ -1,0 +1,220 @@
+"""A preset for each data set: what to run, how long it takes, what comes out.
+
+Times are of 2 cores without an accelerator, downloads and the building of the
+text encoder left out.
+"""
+
+import collections.abc
+import dataclasses
+import typing
+
+from components.behavior_log.settings import BehaviorLogSettings
+from components.catalogue.settings import CatalogueSettings
+from components.data_gate.settings import DataGateSettings
+from components.quality_gate.settings import GateSettings
+from components.retrieval_evaluator.settings import (
+    RetrievalEvaluationSettings,
+)
+from components.serving_validator.settings import ServingValidatorSettings
+from datasets.mall import MallSettings
+from models.index.settings import IndexSettings
+from models.serving_graph.settings import ServableSettings
+from models.settings import ModelSettings, TrainingSettings
+from models.text.settings import E5_SMALL_ZH, TextSettings
+from pipeline.configs import PipelineConfig, settings
+from schema.settings import SettingsError
+
+SHOP_FUNNEL = (
+    "click=view,click,favorite,cart,buy",
+    "cart=cart,buy",
+    "buy=buy",
+)
+CHOICES = ("click", "favorite", "cart", "buy")
+# The encoder that `daogou encoder build` makes without a hub.
+OFFLINE_TEXT = {"preprocess": E5_SMALL_ZH, "encoder": E5_SMALL_ZH}
+
+
+def _preset(
+    name: str,
+    title: str,
+    source: str,
+    *,
+    heads: tuple[str, ...] = SHOP_FUNNEL,
+    positive_event_types: tuple[str, ...] = CHOICES,
+    exclude_seen: bool = False,
+    max_history: int = 50,
+    mall: MallSettings | None = None,
+    behavior_log: dict[str, typing.Any] | None = None,
+    text: dict[str, typing.Any] | None = None,
+    model: dict[str, typing.Any] | None = None,
+    training: dict[str, typing.Any] | None = None,
+    gate: dict[str, typing.Any] | None = None,
+) -> PipelineConfig:
+    shared = {
+        "heads": heads,
+        "positive_event_types": positive_event_types,
+        "exclude_seen": exclude_seen,
+        "max_history": max_history,
+    }
+    return PipelineConfig(
+        name=name,
+        title=title,
+        source=source,
+        simulated=mall is not None,
+        mall=mall,
+        data_gate=settings(DataGateSettings, shared),
+        catalogue=settings(CatalogueSettings, shared),
+        behavior_log=settings(
+            BehaviorLogSettings, shared, **(behavior_log or {})
+        ),
+        text=settings(TextSettings, shared, **(text or OFFLINE_TEXT)),
+        model=settings(ModelSettings, shared, **(model or {})),
+        training=settings(TrainingSettings, shared, **(training or {})),
+        retrieval_evaluation=settings(RetrievalEvaluationSettings, shared),
+        index=settings(IndexSettings, shared),
+        servable=settings(ServableSettings, shared),
+        serving_validator=settings(ServingValidatorSettings, shared),
+        gate=settings(GateSettings, shared, **(gate or {})),
+    )
+
+
+def demo() -> PipelineConfig:
+    """A simulated Chinese mall: 3,000 items, 2,000 users, four weeks.
+
+    `daogou run --preset demo`
+    """
+    return _preset(
+        "demo",
+        "Simulated mall 模拟商城",
+        "mall",
+        mall=MallSettings(),
+    )
+
+
+def tiny() -> PipelineConfig:
+    """The mall at its smallest, for tests; its quality means nothing.
+
+    `daogou run --preset tiny`
+    """
+    return _preset(
+        "tiny",
+        "Tiny simulated mall 迷你商城",
+        "mall",
+        mall=MallSettings(num_items=400, num_users=200, num_days=10),
+        training={"max_epochs": 4},
+    )
+
+
+def movielens() -> PipelineConfig:
+    """MovieLens-100k: 1,682 films, 943 users, Sept 1997 to April 1998.
+
+    `daogou data fetch movielens --to movielens`, then
+    `daogou run --preset movielens --data movielens`
+    """
+    return _preset(
+        "movielens",
+        "MovieLens-100k",
+        "movielens",
+        heads=("click=click,favorite", "favorite=favorite"),
+        exclude_seen=True,
+        max_history=100,
+    )
+
+
+def jdata() -> PipelineConfig:
+    """JD.com contest 2016: three hours of clicks, carts and orders.
+
+    `daogou run --preset jdata --data DIR`
+    """
+    return _preset(
+        "jdata",
+        "JData 京东",
+        "jdata",
+        positive_event_types=("view", *CHOICES),
+    )
+
+
+def taobao() -> PipelineConfig:
+    """Taobao UserBehavior, the first two hours: one event a user, mostly.
+
+    `daogou run --preset taobao --data DIR`
+    """
+    return _preset("taobao", "Taobao UserBehavior 淘宝", "taobao")
+
+
+def amazon_cn() -> PipelineConfig:
+    """amazon.cn: 96 products with Chinese titles, ten years of ratings.
+
+    `daogou run --preset amazon-cn --data DIR`
+    """
+    return _preset(
+        "amazon-cn",
+        "amazon.cn 亚马逊中国",
+        "amazon-cn",
+        heads=("click=click,buy", "buy=buy"),
+        exclude_seen=True,
+    )
+
+
+def beauty() -> PipelineConfig:
+    """Amazon Beauty 5-core: 12,101 items, 22,363 users; order, no times.
+
+    `daogou run --preset beauty --data DIR`
+    """
+    return _preset(
+        "beauty",
+        "Amazon Beauty",
+        "sequences",
+        heads=("buy=buy",),
+        positive_event_types=("buy",),
+        exclude_seen=True,
+    )
+
+
+def custom() -> PipelineConfig:
+    """Your own tables in contract form (schema/README.md).
+
+    `daogou run --preset custom --data DIR`, where DIR holds `events/` and
+    `items/`, and `users/` and `campaigns/` if there are any, as Parquet.
+    """
+    return _preset("custom", "Own data", "contract")
+
+
+_PRESETS: dict[str, collections.abc.Callable[[], PipelineConfig]] = {
+    "demo": demo,
+    "movielens": movielens,
+    "jdata": jdata,
+    "taobao": taobao,
+    "amazon-cn": amazon_cn,
+    "beauty": beauty,
+    "custom": custom,
+    "tiny": tiny,
+}
+NAMES = tuple(_PRESETS)
+
+
+def by_name(name: str, seed: int | None = None) -> PipelineConfig:
+    """Returns a preset, with another seed if one is given.
+
+    Args:
+      name: One of `NAMES`.
+      seed: Replaces the seeds of the simulation, the sampling and the
+        training.
+
+    Raises:
+      SettingsError: There is no such preset.
+    """
+    if name not in _PRESETS:
+        raise SettingsError(
+            f"--preset is {name!r}; allowed: {', '.join(NAMES)}"
+        )
+    config = _PRESETS[name]()
+    if seed is None:
+        return config
+    changes: dict[str, typing.Any] = {
+        "behavior_log": dataclasses.replace(config.behavior_log, seed=seed),
+        "training": dataclasses.replace(config.training, seed=seed),
+    }
+    if config.mall is not None:
+        changes["mall"] = dataclasses.replace(config.mall, seed=seed)
+    return dataclasses.replace(config, **changes)
