@@ -6,7 +6,6 @@ float32 and trainable, the word embedding stays 4-bit and keeps the pieces of
 Chinese and Latin text: about 119 MB on disk.
 """
 
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -19,48 +18,15 @@ import tensorflow_text
 from models.text import e5_weights, vocabulary
 from models.text.bert import BertEncoder, LayerWeights, PackedEmbedding
 from models.text.e5_weights import E5Weights, Q4Matrix
+from models.text.resolve import EncoderPaths, built_paths, default_directory
 from models.text.settings import E5_SMALL_ZH
 from models.text.tfhub_export import (
-    DESCRIPTION_PATH,
     SpecialTokens,
     export_encoder,
     export_preprocess,
 )
 
 SEQ_LENGTH = 128
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EncoderPaths:
-    """The two SavedModels of an encoder.
-
-    Attributes:
-      preprocess: Strings to token ids.
-      encoder: Token ids to vectors.
-    """
-
-    preprocess: pathlib.Path
-    encoder: pathlib.Path
-
-
-def default_directory() -> pathlib.Path:
-    """Where the encoder is built and looked for when nothing else is said."""
-    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(cache) / "daogou" / "encoders" / E5_SMALL_ZH
-
-
-def built_paths(
-    output_dir: str | os.PathLike | None = None,
-) -> EncoderPaths | None:
-    """Returns the encoder's folders, or None where it is not built."""
-    root = pathlib.Path(output_dir or default_directory())
-    paths = EncoderPaths(
-        preprocess=root / "preprocess", encoder=root / "encoder"
-    )
-    ready = (paths.encoder / DESCRIPTION_PATH).is_file() and (
-        paths.preprocess / "saved_model.pb"
-    ).is_file()
-    return paths if ready else None
 
 
 def build(output_dir: str | os.PathLike | None = None) -> EncoderPaths:

@@ -7,6 +7,7 @@ blocks of 32 values that share one float16 scale.
 
 import dataclasses
 import importlib.util
+import itertools
 import pathlib
 import struct
 
@@ -188,7 +189,7 @@ def _parse(data: bytes) -> E5Weights:
         epsilon=epsilon,
         pieces=tuple(
             blob[start:end].decode("utf-8")
-            for start, end in zip(offsets[:-1], offsets[1:], strict=True)
+            for start, end in itertools.pairwise(offsets)
         ),
         scores=scores,
         _data=data,

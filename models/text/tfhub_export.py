@@ -16,9 +16,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from models.text.bert import BertEncoder
+from models.text.resolve import DESCRIPTION_PATH
 
-# Where an encoder's folder says how it wants to be used.
-DESCRIPTION_PATH = "assets.extra/daogou.json"
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 # Tokens that packing adds: one at the start, one at the end.
 NUM_ADDED = 2
@@ -118,7 +117,7 @@ def export_encoder(
     Args:
       path: Folder to write.
       encoder: The network.
-      description: Goes to `DESCRIPTION_PATH`; see `models.text.hub`.
+      description: Goes to `DESCRIPTION_PATH`; see `models.text.resolve`.
     """
     spec = {
         name: tf.TensorSpec([None, None], tf.int32, name=name)

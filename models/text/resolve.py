@@ -1,0 +1,184 @@
+"""From the handle of an encoder to its folder, and what the folder says."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import re
+
+from models.text.settings import E5_SMALL_ZH, POOLINGS
+from schema.errors import DataError, MissingDependencyError
+
+# Where an encoder's folder says how it wants to be used.
+DESCRIPTION_PATH = "assets.extra/daogou.json"
+HUB = "https://tfhub.dev/"
+DEFAULT_SEQ_LENGTH = 128
+ROLES = ("item", "query")
+
+_SHORT_HANDLE = re.compile(r"[\w-]+/[\w.-]+/\d+")
+# Differs at each saving of the same model.
+_NOT_CONTENT = "fingerprint.pb"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderPaths:
+    """The two SavedModels of an encoder.
+
+    Attributes:
+      preprocess: Strings to token ids.
+      encoder: Token ids to vectors.
+    """
+
+    preprocess: pathlib.Path
+    encoder: pathlib.Path
+
+    def digest(self) -> str:
+        """Hashes what both folders hold; the same on every machine."""
+        digest = hashlib.sha256()
+        for root in (self.preprocess, self.encoder):
+            for path in sorted(root.rglob("*")):
+                if not path.is_file() or path.name == _NOT_CONTENT:
+                    continue
+                name = path.relative_to(root).as_posix()
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256")
+                digest.update(f"{name}\0{content.hexdigest()}\n".encode())
+            digest.update(b"\n")
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Description:
+    """How an encoder wants to be used; the defaults are those of plain BERT.
+
+    Attributes:
+      dimension: Length of a vector; 0 where the folder does not say.
+      seq_length: Longest sequence in tokens.
+      pooling: `pooled_output` or `mean`, see `TextSettings.pooling`.
+      prefixes: What is put before a text, by role.
+    """
+
+    dimension: int = 0
+    seq_length: int = DEFAULT_SEQ_LENGTH
+    pooling: str = "pooled_output"
+    prefixes: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def read(cls, encoder: pathlib.Path) -> "Description":
+        """Reads an encoder folder's description, if it has one.
+
+        Raises:
+          DataError: It is not JSON, or a value is not allowed.
+        """
+        path = encoder / DESCRIPTION_PATH
+        if not path.is_file():
+            return cls()
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))
+            names = {field.name for field in dataclasses.fields(cls)}
+            made = cls(**{k: v for k, v in given.items() if k in names})
+            ok = (
+                made.dimension >= 0
+                and made.seq_length > 3
+                and made.pooling in POOLINGS[1:]
+                and set(made.prefixes) <= set(ROLES)
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+        if not ok:
+            raise DataError(
+                f"{path} says {made}; allowed: dimension at least 0, "
+                f"seq_length above 3, pooling one of {POOLINGS[1:]}, prefixes "
+                f"for {ROLES}"
+            )
+        return made
+
+
+def default_directory() -> pathlib.Path:
+    """Where `e5-small-zh` is built and looked for."""
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(cache) / "daogou" / "encoders" / E5_SMALL_ZH
+
+
+def built_paths(
+    output_dir: str | os.PathLike | None = None,
+) -> EncoderPaths | None:
+    """Returns the folders of `e5-small-zh`, or None where it is not built."""
+    root = pathlib.Path(output_dir or default_directory())
+    paths = EncoderPaths(
+        preprocess=root / "preprocess", encoder=root / "encoder"
+    )
+    ready = (paths.encoder / DESCRIPTION_PATH).is_file() and (
+        paths.preprocess / "saved_model.pb"
+    ).is_file()
+    return paths if ready else None
+
+
+def full_handle(handle: str) -> str:
+    """Completes short hub handles; leaves folders and addresses alone.
+
+    >>> full_handle("tensorflow/bert_zh_preprocess/3")
+    'https://tfhub.dev/tensorflow/bert_zh_preprocess/3'
+    >>> full_handle("models/bert")
+    'models/bert'
+    """
+    if _SHORT_HANDLE.fullmatch(handle) and not os.path.isdir(handle):
+        return HUB + handle
+    return handle
+
+
+def resolve(preprocess: str, encoder: str) -> EncoderPaths:
+    """Finds the two folders of an encoder, fetching them where need be.
+
+    Args:
+      preprocess: `e5-small-zh`, a folder, or a hub handle. Hub models that
+        are in `TFHUB_CACHE_DIR` need no network.
+      encoder: The same.
+
+    Raises:
+      MissingDependencyError: The built encoder is not built, a folder is not
+        there, or the hub cannot be reached.
+    """
+    if E5_SMALL_ZH in (preprocess, encoder):
+        paths = built_paths()
+        if paths is None:
+            raise MissingDependencyError(
+                f"The text encoder {E5_SMALL_ZH} is not in "
+                f"{default_directory()}; build it with: daogou encoder build"
+            )
+        return EncoderPaths(
+            preprocess=paths.preprocess
+            if preprocess == E5_SMALL_ZH
+            else _resolve_one(preprocess),
+            encoder=paths.encoder
+            if encoder == E5_SMALL_ZH
+            else _resolve_one(encoder),
+        )
+    return EncoderPaths(
+        preprocess=_resolve_one(preprocess), encoder=_resolve_one(encoder)
+    )
+
+
+def _resolve_one(handle: str) -> pathlib.Path:
+    full = full_handle(handle)
+    if "://" not in full:
+        path = pathlib.Path(full)
+        if not (path / "saved_model.pb").is_file():
+            raise MissingDependencyError(
+                f"No text model at {path}: a SavedModel folder, a TF-Hub "
+                f"handle or {E5_SMALL_ZH!r} is needed"
+            )
+        return path.resolve()
+    import tensorflow_hub
+
+    try:
+        return pathlib.Path(tensorflow_hub.resolve(full))
+    except Exception as error:
+        # The hub library lets through whatever its transport raises.
+        reason = str(error).splitlines()[0] if str(error) else "no answer"
+        raise MissingDependencyError(
+            f"{full} cannot be fetched ({reason[:200]}); offline, run "
+            f"`daogou encoder build` and take the encoder {E5_SMALL_ZH!r}, "
+            "or give a folder, or put the model into TFHUB_CACHE_DIR"
+        ) from error
