@@ -21,7 +21,7 @@ def schema_files(config: PipelineConfig) -> dict[str, tuple[str, str]]:
     for table in (*config.tables, *DERIVED):
         if table == "behavior":
             text = text_format.MessageToString(
-                loader.behavior_schema(config.head_names), as_utf8=True
+                loader.behavior_schema(config.heads), as_utf8=True
             )
         else:
             text = loader.path(table).read_text(encoding="utf-8")
