@@ -112,10 +112,10 @@ class PopularitySettings:
 
     Attributes:
       half_life_days: Age in days before the end of training at which an event
-        counts half; infinity counts all alike.
+        counts half; 0 counts all alike.
     """
 
-    half_life_days: float = float("inf")
+    half_life_days: float = 0.0
 
 
 class Popularity:
@@ -143,7 +143,7 @@ class Popularity:
         if not len(rows):
             return cls(np.zeros(num_items))
         age_days = (times.max() - times) / _SECONDS_PER_DAY
-        weights = np.exp2(-age_days / settings.half_life_days)
+        weights = _decay(age_days, settings.half_life_days)
         return cls(np.bincount(rows, weights, num_items))
 
     def scores(self, histories: ItemSequences) -> NDArray[np.float32]:
@@ -159,7 +159,7 @@ class ItemKnnSettings:
       shrink: Added to the norm; makes few common users count less. At least 0.
       neighbours: Most similar items kept of each item, at least 1.
       half_life_steps: Number of steps after which a step of the history counts
-        half; infinity counts all alike.
+        half; 0 counts all alike.
       repeat: Factor on the similarity of an item to itself: 0 never brings a
         seen item back, 1 puts it before all others.
     """
@@ -231,8 +231,7 @@ class ItemKnn:
         """Returns float32 [histories, items]."""
         age = histories.offsets[1:][histories.sequence_of_step()]
         age = age - 1 - np.arange(len(histories.rows))
-        weights = np.exp2(-age / self.settings.half_life_steps)
-        weights = weights.astype(np.float32)
+        weights = _decay(age, self.settings.half_life_steps)
         shape = (len(histories), self.similarity.shape[0])
         history = sp.csr_array(
             (weights, histories.rows, histories.offsets),
@@ -248,6 +247,12 @@ class ItemKnn:
         query = np.repeat(np.arange(len(histories)), np.diff(found.indptr))
         scores[query, found.indices] = found.data
         return scores
+
+
+def _decay(age: NDArray, half_life: float) -> NDArray[np.float32]:
+    if not half_life:
+        return np.ones(len(age), np.float32)
+    return np.exp2(-age / half_life).astype(np.float32)
 
 
 def _incidence(sequences: ItemSequences, num_items: int) -> sp.csr_array:

@@ -15,7 +15,7 @@ DAY = 86_400
 # Items 0 and 1 share two users, 0 and 2 one, 3 stands alone, 4 is cold.
 TRAIN = ItemSequences.from_lists([[0, 1], [1, 0], [0, 2], [3], [0]])
 PLAIN = ItemKnnSettings(
-    shrink=0.0, neighbours=10, half_life_steps=math.inf, repeat=0.0
+    shrink=0.0, neighbours=10, half_life_steps=0.0, repeat=0.0
 )
 
 
@@ -59,14 +59,14 @@ def test_cosine_by_hand():
 
 def test_shrink_lowers_what_few_users_say():
     shrunk = ItemKnnSettings(
-        shrink=3.0, neighbours=10, half_life_steps=math.inf
+        shrink=3.0, neighbours=10, half_life_steps=0.0
     )
     similarity = ItemKnn.fit(TRAIN, 5, shrunk).similarity.toarray()
     assert similarity[0, 1] == pytest.approx(2 / (math.sqrt(8) + 3))
 
 
 def test_only_the_nearest_stay():
-    one = ItemKnnSettings(shrink=0.0, neighbours=1, half_life_steps=math.inf)
+    one = ItemKnnSettings(shrink=0.0, neighbours=1, half_life_steps=0.0)
     similarity = ItemKnn.fit(TRAIN, 5, one).similarity.toarray()
     assert similarity[0].nonzero()[0].tolist() == [1]
     # Fewer neighbours afterwards are the same as fewer from the start.
@@ -98,7 +98,7 @@ def test_recent_steps_count_more():
 
 def test_repeat_brings_seen_items_back():
     again = ItemKnnSettings(
-        shrink=0.0, neighbours=10, half_life_steps=math.inf, repeat=0.25
+        shrink=0.0, neighbours=10, half_life_steps=0.0, repeat=0.25
     )
     method = ItemKnn.fit(TRAIN, 5, PLAIN).with_settings(again)
     scores = method.scores(ItemSequences.from_lists([[0, 3, 3]]))

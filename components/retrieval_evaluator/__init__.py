@@ -1,0 +1,1 @@
+"""Ranks the whole catalogue for held-out queries, beside the baselines."""

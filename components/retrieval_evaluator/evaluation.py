@@ -1,0 +1,199 @@
+"""Ranks the whole catalogue for each query and sums up by slice.
+
+Every method goes through `evaluate`: the same targets, the same items taken
+out, the same ties.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
+from models import metrics
+from models.baselines import Baseline, ItemSequences
+
+TOP = 10
+# An item is of the head when it is among the fifth most popular and has more
+# than these many training events; cold when it has none; else of the tail.
+HEAD_SHARE = 0.2
+TAIL_EVENTS = 5
+# Copies of a block of scores that ranking makes on the way.
+_COPIES = 4
+_MOST_ROWS = 1024
+
+# (first, last) → float32 [last − first, items], writable.
+Scores = Callable[[int, int], NDArray[np.float32]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Queries:
+    """What is asked, in item rows.
+
+    Attributes:
+      histories: One sequence a query; steps on unknown items left out.
+      targets: int32 [queries], the item that came.
+    """
+
+    histories: ItemSequences
+    targets: NDArray[np.int32]
+
+    @classmethod
+    def of_steps(
+        cls,
+        sequences: ItemSequences,
+        steps: NDArray[np.int64],
+        max_history: int,
+    ) -> "Queries":
+        """Asks for some steps of the sequences, each with what came before.
+
+        Args:
+          sequences: Where the steps are.
+          steps: int64 [queries], positions in `sequences.rows`.
+          max_history: Steps of the history that count, the latest.
+        """
+        first = sequences.offsets[sequences.sequence_of_step()[steps]]
+        first = np.maximum(first, steps - max_history)
+        lengths = steps - first
+        offsets = np.r_[0, np.cumsum(lengths)].astype(np.int64)
+        place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        taken = np.repeat(first, lengths) + place
+        return cls(
+            histories=ItemSequences(
+                rows=sequences.rows[taken],
+                offsets=offsets,
+                timestamps=sequences.timestamps[taken],
+                positive=sequences.positive[taken],
+            ),
+            targets=sequences.rows[steps],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How one method ranked.
+
+    Attributes:
+      ranks: int64 [queries], items before the target.
+      top: int32 [queries, TOP], the best rows, −1 where there are no more.
+      top_scores: float32 [queries, TOP], theirs.
+      num_items: Size of the catalogue.
+    """
+
+    ranks: NDArray[np.int64]
+    top: NDArray[np.int32]
+    top_scores: NDArray[np.float32]
+    num_items: int
+
+    def overall(self) -> dict[str, float]:
+        """The metrics of all queries."""
+        return self._of(np.ones(len(self.ranks), bool))
+
+    def by_slice(self, slices: dict[str, NDArray[np.bool_]]) -> dict[str, dict]:
+        """The metrics and the number of queries of each slice not empty."""
+        return {
+            name: {"queries": int(mask.sum()), **self._of(mask)}
+            for name, mask in slices.items()
+            if mask.any()
+        }
+
+    def _of(self, mask):
+        return {
+            **metrics.retrieval_metrics(self.ranks[mask]),
+            "coverage@10": metrics.coverage(self.top[mask], self.num_items),
+        }
+
+
+def scores_of(method: Baseline, queries: Queries) -> Scores:
+    """Scores of a method that knows item rows only."""
+    return lambda first, last: method.scores(
+        queries.histories.slice(first, last)
+    )
+
+
+def scores_of_vectors(
+    query_vectors: NDArray[np.float32], item_vectors: NDArray[np.float32]
+) -> Scores:
+    """Scores of a two-tower model: dot products [queries, d] x [items, d]."""
+    return lambda first, last: query_vectors[first:last] @ item_vectors.T
+
+
+def evaluate(
+    scores: Scores,
+    queries: Queries,
+    num_items: int,
+    settings: RetrievalEvaluationSettings,
+) -> Result:
+    """Ranks the catalogue for all queries, a block at a time.
+
+    Args:
+      scores: Of the method.
+      queries: What is asked.
+      num_items: Size of the catalogue.
+      settings: `exclude_seen` and `chunk_megabytes` act here.
+    """
+    order = metrics.tie_order(num_items)
+    rows = settings.chunk_megabytes * 2**20 // (4 * _COPIES * num_items)
+    rows = int(np.clip(rows, 1, _MOST_ROWS))
+    ranks, top, top_scores = [], [], []
+    for first in range(0, len(queries.targets), rows):
+        last = min(first + rows, len(queries.targets))
+        block = scores(first, last)
+        if settings.exclude_seen:
+            seen = queries.histories.slice(first, last)
+            block[seen.sequence_of_step(), seen.rows] = -np.inf
+        ranks.append(
+            metrics.target_ranks(block, queries.targets[first:last], order)
+        )
+        best = metrics.top_items(block, TOP, order)
+        top.append(best)
+        top_scores.append(
+            np.take_along_axis(block, np.maximum(best, 0), axis=1)
+        )
+    width = min(TOP, num_items)
+    return Result(
+        ranks=np.concatenate([np.zeros(0, np.int64), *ranks]),
+        top=np.concatenate([np.zeros((0, width), np.int32), *top]),
+        top_scores=np.concatenate(
+            [np.zeros((0, width), np.float32), *top_scores]
+        ),
+        num_items=num_items,
+    )
+
+
+def make_slices(
+    history_lengths: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    train_counts: NDArray[np.int64],
+    has_query: NDArray[np.bool_],
+) -> dict[str, NDArray[np.bool_]]:
+    """Marks the queries of each slice.
+
+    Args:
+      history_lengths: int64 [queries], steps that the request holds.
+      targets: int32 [queries].
+      train_counts: int64 [items], training steps on each item.
+      has_query: bool [queries], whether something was searched for.
+
+    Returns:
+      Name of a slice → bool [queries].
+    """
+    slices = {
+        name: (low <= history_lengths) & (history_lengths < high)
+        for name, low, high in (
+            ("history 0", 0, 1),
+            ("history 1-4", 1, 5),
+            ("history 5-19", 5, 20),
+            ("history 20+", 20, np.inf),
+        )
+    }
+    edge = np.quantile(train_counts, 1.0 - HEAD_SHARE)
+    count = train_counts[targets]
+    head = (count > edge) & (count > TAIL_EVENTS)
+    slices["target cold"] = count == 0
+    slices["target tail"] = (count > 0) & ~head
+    slices["target head"] = head
+    slices["with query"] = has_query
+    slices["without query"] = ~has_query
+    return slices
