@@ -31,6 +31,8 @@ ITEM_EVENT_TYPES = tuple(_ITEM_EVENTS)
 CAMPAIGN_EVENT_TYPES = tuple(_CAMPAIGN_EVENTS)
 EVENT_TYPES = tuple(EVENT_MEANINGS)
 
+_TIME = "Unix seconds, UTC"
+
 CAMPAIGN_KINDS = ("coupon", "flash_sale", "festival", "other")
 
 # Separates the levels of a category path, as in `家电/厨房/电饭煲`.
@@ -56,6 +58,11 @@ class Column:
     unit: str = ""
     example: str = ""
 
+    @property
+    def is_time(self) -> bool:
+        """Whether values are points in time."""
+        return self.unit == _TIME
+
 
 def _columns(*rows):
     return tuple(
@@ -69,7 +76,7 @@ TABLES = {
         ("user_id", "string", True, "who; any text", "u00042"),
         ("item_id", "string", False, "which item; absent in searches", "i7"),
         ("event_type", "string", True, "an event type, below", "click"),
-        ("timestamp", "int64", True, "Unix seconds, UTC", "1700000000"),
+        ("timestamp", "int64", True, _TIME, "1700000000"),
         ("session_id", "string", False, "cut by time where absent", "s1"),
         ("query", "string", False, "what was searched for", "无线鼠标"),
         ("scene", "string", False, "where in the shop", "home"),
@@ -100,7 +107,7 @@ TABLES = {
         ("brand", "string", False, "one brand", "罗技"),
         ("shop_id", "string", False, "who sells it", "shop3"),
         ("price", "float32", False, "CNY, >= 0", "99.0"),
-        ("listed_at", "int64", False, "Unix seconds, UTC", "1690000000"),
+        ("listed_at", "int64", False, _TIME, "1690000000"),
         ("tags", "list<string>", False, "free words", "[静音, 便携]"),
         (
             "image_embedding",
@@ -117,15 +124,15 @@ TABLES = {
         ("age_band", "string", False, "as recorded", "26-35"),
         ("city", "string", False, "home", "杭州"),
         ("level", "string", False, "membership level", "3"),
-        ("registered_at", "int64", False, "Unix seconds, UTC", "1600000000"),
+        ("registered_at", "int64", False, _TIME, "1600000000"),
     ),
     "campaigns": _columns(
         ("campaign_id", "string", True, "which; unique", "c5"),
         ("title", "string", True, "what users read", "双十一 数码满减"),
         ("description", "string", False, "longer text", "满300减40"),
         ("kind", "string", False, "a kind, below", "coupon"),
-        ("starts_at", "int64", False, "Unix seconds, UTC", "1699000000"),
-        ("ends_at", "int64", False, "Unix seconds, UTC", "1700000000"),
+        ("starts_at", "int64", False, _TIME, "1699000000"),
+        ("ends_at", "int64", False, _TIME, "1700000000"),
         ("discount", "float32", False, "share off, 0 to 1", "0.15"),
         ("scope", "list<string>", False, "item ids or categories", "[电脑]"),
     ),
