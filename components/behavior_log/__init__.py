@@ -1,0 +1,1 @@
+"""Raw events to ranking examples, sequences, histories; all counted."""

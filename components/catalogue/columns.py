@@ -1,0 +1,129 @@
+"""Columns of decoded Examples as flat arrays, whatever type they came in.
+
+CSV ingestion guesses types: an id of digits only arrives as an integer, a
+column with one bad cell as text. Nothing is lost here by that; what cannot be
+read is marked, and the rules of the table say what becomes of the row.
+"""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
+# Beyond it, a float64 skips integers.
+_EXACT = 2.0**53
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A column of text.
+
+    Attributes:
+      values: large_string [rows], `""` where absent.
+      bad: bool [rows], not UTF-8; there, undecodable bytes read `�`.
+    """
+
+    values: pa.Array
+    bad: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """A column of numbers.
+
+    Attributes:
+      values: int64 or float64 [rows], 0 where absent or bad.
+      present: bool [rows], the row has a readable value.
+      bad: bool [rows], the row has a value that is no such number.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+    bad: np.ndarray
+
+
+def first_values(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Returns each row's first value of a column, null where it has none."""
+    index = batch.schema.get_field_index(name)
+    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
+        return pa.nulls(batch.num_rows)
+    column = batch.column(index)
+    lengths = pc.fill_null(pc.list_value_length(column), 0)
+    starts = np.asarray(column.offsets)[:-1]
+    empty = np.asarray(lengths) == 0
+    return column.values.take(pa.array(starts, mask=empty))
+
+
+def read_text(batch: pa.RecordBatch, name: str) -> Text:
+    """Reads a column as text; numbers become their decimal form."""
+    values = first_values(batch, name)
+    none = np.zeros(len(values), bool)
+    if pa.types.is_null(values.type):
+        return Text(pa.array([""] * len(values), pa.large_string()), none)
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        try:
+            values = values.cast(pa.large_string())
+            bad = none
+        except pa.ArrowInvalid:
+            values, bad = _decode(values)
+    else:
+        values, bad = values.cast(pa.large_string()), none
+    return Text(pc.fill_null(values, ""), bad)
+
+
+def read_integers(batch: pa.RecordBatch, name: str) -> Numbers:
+    """Reads a column as int64; a fraction or text that is no number is bad."""
+    values = first_values(batch, name)
+    if pa.types.is_integer(values.type):
+        present = np.asarray(values.is_valid())
+        whole = np.asarray(pc.fill_null(values, 0), np.int64)
+        return Numbers(whole, present, np.zeros(len(values), bool))
+    numbers = _floats(values)
+    with np.errstate(invalid="ignore"):
+        whole = (np.floor(numbers.values) == numbers.values) & (
+            np.abs(numbers.values) < _EXACT
+        )
+    present = numbers.present & whole
+    return Numbers(
+        np.where(present, numbers.values, 0).astype(np.int64),
+        present,
+        numbers.bad | (numbers.present & ~whole),
+    )
+
+
+def read_floats(batch: pa.RecordBatch, name: str) -> Numbers:
+    """Reads a column as float64; infinities and NaN are present values."""
+    return _floats(first_values(batch, name))
+
+
+def _floats(values):
+    none = np.zeros(len(values), bool)
+    if pa.types.is_null(values.type):
+        return Numbers(np.zeros(len(values)), none, none)
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        text = _decode(values)[0]
+        filled = pc.utf8_trim_whitespace(pc.fill_null(text, ""))
+        readable = pc.match_substring_regex(filled, _NUMBER)
+        numbers = pc.if_else(readable, filled, "0").cast(pa.float64())
+        present = np.asarray(readable)
+        bad = ~present & np.asarray(pc.not_equal(filled, ""))
+        return Numbers(np.asarray(numbers), present, bad)
+    present = np.asarray(values.is_valid())
+    numbers = np.asarray(pc.fill_null(values.cast(pa.float64()), 0.0))
+    return Numbers(numbers, present, none)
+
+
+def _decode(values):
+    """Decodes each distinct value by itself: the slow way, for bad bytes."""
+    coded = values.dictionary_encode()
+    texts, bad = [], []
+    for raw in coded.dictionary.to_pylist():
+        text = raw.decode("utf-8", "replace")
+        texts.append(text)
+        bad.append(text.encode("utf-8") != raw)
+    dictionary = pa.array(texts, pa.large_string())
+    decoded = dictionary.take(coded.indices)
+    is_bad = pa.array(bad, pa.bool_()).take(coded.indices)
+    return decoded, np.asarray(pc.fill_null(is_bad, False))

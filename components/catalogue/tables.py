@@ -1,0 +1,195 @@
+"""Files that nodes hand from stage to stage, and Examples, read and written.
+
+All paths may be remote: files go through Beam's file systems, Examples
+through TensorFlow's. A file appears whole or not at all, so that a stage that
+is run again does no harm.
+"""
+
+import contextlib
+import heapq
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import tensorflow as tf
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+from tfx_bsl.tfxio import dataset_options, tf_example_record
+
+_GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+
+
+def example_files(uri: str, split: str = "all") -> list[str]:
+    """Lists the files of one split of an Examples artifact, in order."""
+    return sorted(tf.io.gfile.glob(f"{uri}/Split-{split}/*"))
+
+
+def read_examples(path: str, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """Decodes one gzip TFRecord file of Examples, in its order.
+
+    Columns are `large_list`s with the types found in the batch, as no schema
+    is given: a CSV's guessed types are the reader's business.
+    """
+    source = tf_example_record.TFExampleRecord(
+        [path], telemetry_descriptors=["daogou"]
+    )
+    yield from source.RecordBatches(
+        dataset_options.RecordBatchesOptions(
+            batch_size=batch_size,
+            drop_final_batch=False,
+            num_epochs=1,
+            shuffle=False,
+        )
+    )
+
+
+def write_examples(path: str, batches: Iterable[pa.RecordBatch]) -> int:
+    """Writes batches of list columns as a gzip TFRecord file of Examples.
+
+    Returns:
+      How many Examples were written.
+    """
+    encoder = RecordBatchToExamplesEncoder()
+    partial = f"{path}.partial"
+    tf.io.gfile.makedirs(path.rpartition("/")[0])
+    written = 0
+    with tf.io.TFRecordWriter(partial, _GZIP) as writer:
+        for batch in batches:
+            for example in encoder.encode(batch):
+                writer.write(example)
+            written += batch.num_rows
+    tf.io.gfile.rename(partial, path, overwrite=True)
+    return written
+
+
+def as_lists(values: pa.Array) -> pa.Array:
+    """Returns [rows] values as a list column with one value in each row."""
+    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int64))
+    return pa.LargeListArray.from_arrays(offsets, values)
+
+
+def pack(table: pa.Table) -> bytes:
+    """Serialises a table, compressed, to pass it between Beam stages."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def unpack(packed: bytes) -> pa.Table:
+    """Reads what `pack` wrote."""
+    return pa.ipc.open_stream(packed).read_all()
+
+
+@contextlib.contextmanager
+def _created(path):
+    partial = f"{path}.partial"
+    folder = path.rpartition("/")[0]
+    if not FileSystems.exists(folder):
+        # Another worker may have been quicker.
+        with contextlib.suppress(OSError):
+            FileSystems.mkdirs(folder)
+    with FileSystems.create(
+        partial, compression_type=CompressionTypes.UNCOMPRESSED
+    ) as sink:
+        yield sink
+    if FileSystems.exists(path):
+        FileSystems.delete([path])
+    FileSystems.rename([partial], [path])
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes a file whole."""
+    with _created(path) as sink:
+        sink.write(content)
+
+
+def read_bytes(path: str) -> bytes:
+    """Reads a file whole."""
+    with FileSystems.open(
+        path, compression_type=CompressionTypes.UNCOMPRESSED
+    ) as source:
+        return source.read()
+
+
+def write_parquet(
+    path: str, schema: pa.Schema, tables: Iterable[pa.Table]
+) -> int:
+    """Writes tables one after the other into one Parquet file.
+
+    Returns:
+      How many rows were written.
+    """
+    rows = 0
+    with (
+        _created(path) as sink,
+        pq.ParquetWriter(sink, schema, compression="zstd") as writer,
+    ):
+        for table in tables:
+            if table.num_rows:
+                writer.write_table(table.cast(schema))
+                rows += table.num_rows
+    return rows
+
+
+def read_parquet(path: str, batch_size: int) -> Iterator[pa.Table]:
+    """Reads a Parquet file a batch of rows at a time."""
+    with FileSystems.open(
+        path, compression_type=CompressionTypes.UNCOMPRESSED
+    ) as source:
+        file = pq.ParquetFile(source)
+        # PyArrow cannot iterate over a file without rows.
+        if file.metadata.num_rows:
+            for batch in file.iter_batches(batch_size):
+                yield pa.Table.from_batches([batch])
+
+
+def merge_sorted(
+    paths: list[str], key: str, batch_size: int
+) -> Iterator[pa.Table]:
+    """Merges Parquet files that are each sorted by a unique key.
+
+    Holds one batch of each file. Rows of one key from several files come in
+    one and the same table, so that a reader can sum them up table by table.
+
+    Args:
+      paths: The files; keys (text) ascend strictly in each.
+      key: The column.
+      batch_size: Rows of each file that are held.
+
+    Yields:
+      Tables sorted by key; keys ascend from table to table.
+    """
+    readers = [read_parquet(path, batch_size) for path in paths]
+    held: dict[int, pa.Table] = {}
+    ends: list[tuple[str, int]] = []
+
+    def refill(which):
+        table = next(readers[which], None)
+        if table is not None:
+            held[which] = table
+            heapq.heappush(ends, (table[key][-1].as_py(), which))
+
+    for which in range(len(readers)):
+        refill(which)
+    while ends:
+        # The file whose batch ends first: no key up to there is unread.
+        bound, first = heapq.heappop(ends)
+        parts = [held.pop(first)]
+        for which, table in list(held.items()):
+            covered = pc.less_equal(table[key], bound)
+            count = int(pc.sum(covered).as_py() or 0)
+            if count:
+                parts.append(table.slice(0, count))
+            held[which] = table.slice(count)
+        for which in [w for w, table in held.items() if not table.num_rows]:
+            del held[which]
+            ends = [end for end in ends if end[1] != which]
+            heapq.heapify(ends)
+            refill(which)
+        refill(first)
+        yield pa.concat_tables(parts).sort_by(key)

@@ -1,0 +1,1 @@
+"""Fails the run on bad tables, which ExampleValidator alone does not."""
