@@ -1,60 +1,22 @@
 """Requests: what a query is made of, and how behaviour examples become one."""
 
-import dataclasses
-
 import tensorflow as tf
 
+from models.features import Feature, request_features
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RequestFeature:
-    """One part of a request.
-
-    Attributes:
-      name: As in `schema/behavior.pbtxt`.
-      dtype: `tf.string` or `tf.int64`.
-      is_history: Whether it has a step axis: [B, L] instead of [B].
-      optional: Whether a client may leave it out, which means unknown.
-    """
-
-    name: str
-    dtype: tf.DType
-    is_history: bool = False
-    optional: bool = False
-
-    @property
-    def spec(self) -> tf.TensorSpec:
-        """The tensor of a batch: [B, L] or [B]."""
-        shape = [None, None] if self.is_history else [None]
-        return tf.TensorSpec(shape, self.dtype, self.name)
+REQUEST = request_features()
+HISTORY_NAMES = tuple(f.name for f in REQUEST if f.is_list)
 
 
-REQUEST = (
-    RequestFeature(name="history_item_ids", dtype=tf.string, is_history=True),
-    RequestFeature(
-        name="history_event_types", dtype=tf.string, is_history=True
-    ),
-    RequestFeature(name="history_queries", dtype=tf.string, is_history=True),
-    RequestFeature(name="history_timestamps", dtype=tf.int64, is_history=True),
-    RequestFeature(name="timestamp", dtype=tf.int64),
-    *(
-        RequestFeature(name=name, dtype=tf.string, optional=True)
-        for name in (
-            "query",
-            "scene",
-            "city",
-            "device",
-            "gender",
-            "age_band",
-            "level",
-        )
-    ),
-)
-HISTORY_NAMES = tuple(f.name for f in REQUEST if f.is_history)
+def tensor_spec(feature: Feature) -> tf.TensorSpec:
+    """Returns the tensor of a batch: [B, L] of a list, [B] otherwise."""
+    shape = [None, None] if feature.is_list else [None]
+    return tf.TensorSpec(shape, tf.as_dtype(feature.dtype), feature.name)
 
 
 def request_spec() -> dict[str, tf.TensorSpec]:
     """Returns the specification of a request, for `input_signature`."""
-    return {feature.name: feature.spec for feature in REQUEST}
+    return {feature.name: tensor_spec(feature) for feature in REQUEST}
 
 
 def from_examples(
@@ -73,17 +35,17 @@ def from_examples(
     parsed = tf.io.parse_example(
         serialized,
         {
-            f.name: tf.io.RaggedFeature(f.dtype)
-            if f.is_history
-            else tf.io.FixedLenFeature([], f.dtype)
+            f.name: tf.io.RaggedFeature(tf.as_dtype(f.dtype))
+            if f.is_list
+            else tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
             for f in REQUEST
         },
     )
-    lengths = parsed[HISTORY_NAMES[0]].row_lengths()
-    longest = tf.cast(tf.maximum(tf.reduce_max(lengths), 1), tf.int32)
-    longest = tf.minimum(longest, max_history)
+    longest = tf.reduce_max(parsed[HISTORY_NAMES[0]].row_lengths())
+    longest = tf.clip_by_value(longest, 1, max_history)
+    width = tf.stack([-1, longest])
     return {
-        name: value[:, -max_history:].to_tensor(shape=[None, longest])
+        name: value[:, -max_history:].to_tensor(shape=width)
         if isinstance(value, tf.RaggedTensor)
         else value
         for name, value in parsed.items()
@@ -119,10 +81,10 @@ def pack_history(
     columns = tf.gather(order, slots, batch_dims=1)
     packed = dict(request)
     for feature in REQUEST:
-        if not feature.is_history:
+        if not feature.is_list:
             continue
         values = request[feature.name]
-        empty = tf.zeros([], feature.dtype)
+        empty = tf.zeros([], values.dtype)
         values = tf.concat([values, tf.fill([batch, 1], empty)], axis=1)
         values = tf.gather(values, columns, batch_dims=1)
         packed[feature.name] = tf.where(filled, values, empty)

@@ -31,6 +31,7 @@ class SearchPlan:
     """How much of a ScaNN index a search looks at.
 
     Attributes:
+      rows: Items in the index.
       leaves: Partitions; 1 where all items are scored.
       leaves_searched: Partitions looked into.
       reordering: Candidates rescored exactly; 0 where all are exact.
@@ -38,6 +39,7 @@ class SearchPlan:
       k: What recall was measured at.
     """
 
+    rows: int
     leaves: int
     leaves_searched: int
     reordering: int
@@ -87,10 +89,9 @@ def measure_recall(found: np.ndarray, expected: np.ndarray) -> float:
 class ScannIndex:
     """A ScaNN searcher in this process, with the plan that it searches by."""
 
-    def __init__(self, searcher, plan: SearchPlan, num_rows: int):
+    def __init__(self, searcher, plan: SearchPlan):
         """Wraps a searcher that `train` built or `load` read."""
         self.plan = plan
-        self.num_rows = num_rows
         self._searcher = searcher
 
     def search(
@@ -111,11 +112,11 @@ class ScannIndex:
           rows int32 [B, k] and scores float32 [B, k], best first; -1 and the
           lowest float where slots cannot be filled.
         """
-        excluded = np.zeros((len(query), self.num_rows), bool)
+        excluded = np.zeros((len(query), self.plan.rows), bool)
         batch_rows, slots = np.nonzero(exclude_rows >= 0)
         excluded[batch_rows, exclude_rows[batch_rows, slots]] = True
         most = int(excluded.sum(axis=1).max(initial=0))
-        wanted = min(k + most, self.num_rows)
+        wanted = min(k + most, self.plan.rows)
         rows, scores = self._searcher.search_batched(
             np.ascontiguousarray(query, np.float32),
             final_num_neighbors=wanted,
@@ -139,9 +140,7 @@ class ScannIndex:
         """Writes the searcher and its plan, movable as a whole."""
         folder.mkdir(parents=True, exist_ok=True)
         self._searcher.serialize(str(folder), relative_path=True)
-        text = json.dumps(
-            {"rows": self.num_rows, **dataclasses.asdict(self.plan)}
-        )
+        text = json.dumps(dataclasses.asdict(self.plan))
         (folder / SEARCH_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -151,15 +150,24 @@ class ScannIndex:
         Raises:
           DataError: The folder holds no index.
         """
-        try:
-            plan = json.loads((folder / SEARCH_FILE).read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{folder} holds no ScaNN index: {SEARCH_FILE} is missing"
-            ) from error
-        num_rows = plan.pop("rows")
+        plan = read_plan(folder)
         searcher = scann_ops_pybind.load_searcher(str(folder))
-        return cls(searcher, SearchPlan(**plan), num_rows)
+        return cls(searcher, plan)
+
+
+def read_plan(folder: pathlib.Path) -> SearchPlan:
+    """Reads how the index in a folder is searched.
+
+    Raises:
+      DataError: The folder holds no index.
+    """
+    try:
+        text = (folder / SEARCH_FILE).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} holds no ScaNN index: {SEARCH_FILE} is missing"
+        ) from error
+    return SearchPlan(**json.loads(text))
 
 
 def train(
@@ -194,15 +202,14 @@ def train(
 
     def measured(leaves_searched, reordering):
         plan = SearchPlan(
+            rows=len(vectors),
             leaves=leaves,
             leaves_searched=leaves_searched,
             reordering=reordering,
             recall=0.0,
             k=settings.k,
         )
-        rows, _ = ScannIndex(searcher, plan, len(vectors)).search(
-            queries, k, nothing
-        )
+        rows, _ = ScannIndex(searcher, plan).search(queries, k, nothing)
         return dataclasses.replace(plan, recall=measure_recall(rows, expected))
 
     most = min(settings.max_reordering, len(vectors))
@@ -226,7 +233,7 @@ def train(
             most,
             settings.recall_target,
         )
-    return ScannIndex(searcher, plan, len(vectors))
+    return ScannIndex(searcher, plan)
 
 
 def configure(builder, num_rows: int, dimension: int, settings: IndexSettings):

@@ -28,9 +28,10 @@ def example(history, timestamp=100, **context):
 
 
 def test_keeps_the_most_recent_steps_padded_on_the_right():
-    request = from_examples(
-        tf.constant([example(["a", "b", "c"], city="杭州"), example(["d"])]), 2
-    )
+    serialized = [example(["a", "b", "c"], city="杭州"), example(["d"])]
+    # In a data set, so as a graph; the next test runs it eagerly.
+    data = tf.data.Dataset.from_tensor_slices(serialized).batch(2)
+    request = next(iter(data.map(lambda rows: from_examples(rows, 2))))
     assert request.keys() == request_spec().keys()
     np.testing.assert_array_equal(
         request["history_item_ids"], [[b"b", b"c"], [b"d", b""]]

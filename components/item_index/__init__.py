@@ -1,0 +1,1 @@
+"""Builds the index over the trained model's item vectors."""

@@ -1,0 +1,1 @@
+"""Puts trained model, index and item table into one SavedModel."""

@@ -1,0 +1,87 @@
+"""ScaNN inside a SavedModel, for servers that have ScaNN's ops.
+
+Importing this module loads the ops; whoever loads such a SavedModel must
+`import scann` first. TensorFlow Serving's own images do not have them.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from scann.scann_ops.py import scann_ops
+
+from models.index.exact import LOWEST, best_rows, exclusion_mask
+from models.index.scann import SearchPlan, configure
+from models.index.settings import IndexSettings
+
+
+class ScannGraphIndex(tf.Module):
+    """ScaNN over the eligible rows, trained like the one that was measured."""
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        eligible: np.ndarray,
+        plan: SearchPlan,
+        settings: IndexSettings,
+    ):
+        """Trains the searcher and keeps its parts in variables.
+
+        Rows that are not eligible are left out of the index, not filtered
+        afterwards, so that a sold-out half costs no recall.
+
+        Args:
+          vectors: float32 [N, d].
+          eligible: bool [N]; at least one is.
+          plan: Effort that reached the recall asked for over all rows; the
+            same share of leaves is searched here.
+          settings: How it was trained.
+        """
+        super().__init__(name="scann_index")
+        rows = np.flatnonzero(eligible).astype(np.int32)
+        self.num_rows = len(vectors)
+        self.rows = tf.Variable(rows, trainable=False, name="rows")
+        builder, leaves = configure(
+            scann_ops.builder(
+                np.ascontiguousarray(vectors[rows], np.float32),
+                min(settings.k, len(rows)),
+                "dot_product",
+            ),
+            len(rows),
+            vectors.shape[1],
+            settings,
+        )
+        self.state = builder.build().serialize_to_module()
+        share = plan.leaves_searched / plan.leaves
+        self._leaves_searched = max(1, math.ceil(share * leaves))
+        self._reordering = plan.reordering
+
+    def search(
+        self, query: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Finds about the k best eligible rows that are not excluded.
+
+        Args:
+          query: float32 [B, d].
+          k: How many, at least 1.
+          exclude_rows: int32 [B, E], -1 for none.
+
+        Returns:
+          rows int32 [B, k] and scores float32 [B, k], best first.
+        """
+        excluded = exclusion_mask(exclude_rows, self.num_rows)
+        most = tf.reduce_max(tf.reduce_sum(tf.cast(excluded, tf.int32), axis=1))
+        wanted = tf.minimum(k + most, tf.size(self.rows))
+        searcher = scann_ops.searcher_from_module(self.state)
+        found, scores = searcher.search_batched(
+            query,
+            final_num_neighbors=wanted,
+            pre_reorder_num_neighbors=tf.maximum(wanted, self._reordering),
+            leaves_to_search=self._leaves_searched,
+        )
+        found = tf.ensure_shape(found, [None, None])
+        scores = tf.ensure_shape(scores, [None, None])
+        # ScaNN fills what it did not find with row 0 and NaN.
+        rows = tf.gather(self.rows, tf.cast(found, tf.int32))
+        bad = tf.math.is_nan(scores) | tf.gather(excluded, rows, batch_dims=1)
+        return best_rows(tf.where(bad, LOWEST, scores), rows, k)

@@ -1,0 +1,1 @@
+"""The graph that answers: retrieve, leave out, rank, in one SavedModel."""

@@ -1,0 +1,130 @@
+"""Inputs of the signatures: their types, defaults and checks.
+
+A wrong input answers INVALID_ARGUMENT and names itself, before any other op
+can fail on it with less to say.
+"""
+
+import tensorflow as tf
+
+from models.requests import HISTORY_NAMES, REQUEST, tensor_spec
+
+EXCLUDE = "exclude_item_ids"
+K = "k"
+
+
+def required_specs(*, without: tuple[str, ...] = ()) -> dict:
+    """Returns the parts of a request that a client must send."""
+    return {
+        f.name: tensor_spec(f)
+        for f in REQUEST
+        if (f.is_list or f.dtype != "string") and f.name not in without
+    }
+
+
+def context_specs(*, without: tuple[str, ...] = ()) -> dict:
+    """Returns the parts that a client may leave out: unknown then."""
+    return {
+        f.name: tensor_spec(f)
+        for f in REQUEST
+        if not f.is_list and f.dtype == "string" and f.name not in without
+    }
+
+
+def answer_specs() -> dict:
+    """Returns the inputs that say what the answer may hold."""
+    return {
+        EXCLUDE: tf.TensorSpec([None, None], tf.string, EXCLUDE),
+        K: tf.TensorSpec([], tf.int32, K),
+    }
+
+
+def defaults(specs: dict, default_k: int) -> dict:
+    """Returns what inputs are that were not sent, for a batch of any size."""
+    values = {}
+    for name in specs:
+        if name == K:
+            values[name] = tf.constant(default_k, tf.int32)
+        elif name == EXCLUDE:
+            values[name] = tf.zeros([1, 0], tf.string)
+        else:
+            values[name] = tf.constant([""])
+    return values
+
+
+def checked(
+    inputs: dict[str, tf.Tensor], leading: str, limit: int
+) -> dict[str, tf.Tensor]:
+    """Checks inputs, and repeats those that hold for the whole batch.
+
+    Args:
+      inputs: Inputs of a signature by name.
+      leading: The input whose rows are the batch, B.
+      limit: The largest `k`.
+
+    Returns:
+      The inputs, all of B rows but `k`.
+    """
+    batch = tf.shape(inputs[leading])[0]
+    checks = [
+        tf.debugging.assert_positive(
+            batch, message=f"{leading} has no rows; send at least one"
+        )
+    ]
+    for name, value in inputs.items():
+        if name == K:
+            checks.append(
+                tf.debugging.Assert(
+                    (value >= 1) & (value <= limit),
+                    [f"{K} must be 1 to {limit}, but is", value],
+                )
+            )
+        elif name in HISTORY_NAMES:
+            checks.append(_same_shape(name, value, HISTORY_NAMES[0], inputs))
+        elif name != leading:
+            checks.append(_fits(name, value, leading, batch))
+    with tf.control_dependencies(checks):
+        inputs = {name: tf.identity(value) for name, value in inputs.items()}
+    for name, value in inputs.items():
+        if name not in (K, leading, *HISTORY_NAMES):
+            shape = tf.concat([[batch], tf.shape(value)[1:]], axis=0)
+            inputs[name] = tf.ensure_shape(
+                tf.broadcast_to(value, shape),
+                [None] * value.shape.rank,
+            )
+    return inputs
+
+
+def filled(name: str, value: tf.Tensor) -> tf.Tensor:
+    """Checks that no entry is the empty string; returns the value."""
+    with tf.control_dependencies(
+        [
+            tf.debugging.Assert(
+                tf.reduce_all(value != ""), [f"{name} must not be empty"]
+            )
+        ]
+    ):
+        return tf.identity(value)
+
+
+def _same_shape(name, value, other, inputs):
+    same = tf.reduce_all(tf.shape(value) == tf.shape(inputs[other]))
+    return tf.debugging.Assert(
+        same,
+        [
+            f"{name} must have the shape of {other}; shapes are",
+            tf.shape(value),
+            tf.shape(inputs[other]),
+        ],
+    )
+
+
+def _fits(name, value, leading, batch):
+    rows = tf.shape(value)[0]
+    return tf.debugging.Assert(
+        (rows == batch) | (rows == 1),
+        [
+            f"{name} must have as many rows as {leading}, or one; rows are",
+            rows,
+            batch,
+        ],
+    )

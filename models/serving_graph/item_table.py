@@ -1,0 +1,74 @@
+"""What is shown of an item, in variables beside the index."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from models.index.exact import LOWEST
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CatalogueColumns:
+    """Columns of the catalogue in the order of the model's rows.
+
+    Attributes:
+      item_ids: N ids, as bytes.
+      titles: N titles, UTF-8.
+      categories: N category paths, UTF-8.
+      prices: float32 [N], -1 unknown.
+      in_stock: bool [N].
+    """
+
+    item_ids: list[bytes]
+    titles: list[bytes]
+    categories: list[bytes]
+    prices: np.ndarray
+    in_stock: np.ndarray
+
+
+class ItemTable(tf.Module):
+    """Row of the model → what a shop shows of it."""
+
+    def __init__(self, columns: CatalogueColumns):
+        """Copies the columns into variables."""
+        super().__init__(name="item_table")
+        self.item_ids = tf.Variable(
+            columns.item_ids, trainable=False, name="item_ids"
+        )
+        self.titles = tf.Variable(
+            columns.titles, trainable=False, name="titles"
+        )
+        self.categories = tf.Variable(
+            columns.categories, trainable=False, name="categories"
+        )
+        self.prices = tf.Variable(
+            columns.prices.astype(np.float32), trainable=False, name="prices"
+        )
+
+    def describe(
+        self, rows: tf.Tensor, scores: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Looks rows up; slots with row -1 are empty.
+
+        Args:
+          rows: int32 [B, k], -1 where there is no item.
+          scores: float32 [B, k].
+
+        Returns:
+          `item_ids`, `titles`, `categories` string [B, k], `prices` and
+          `scores` float32 [B, k].
+        """
+        known = rows >= 0
+        safe = tf.maximum(rows, 0)
+        answer = {
+            name: tf.where(known, tf.gather(column, safe), "")
+            for name, column in (
+                ("item_ids", self.item_ids),
+                ("titles", self.titles),
+                ("categories", self.categories),
+            )
+        }
+        answer["prices"] = tf.where(known, tf.gather(self.prices, safe), -1.0)
+        answer["scores"] = tf.where(known, scores, LOWEST)
+        return answer

@@ -1,0 +1,221 @@
+"""Retrieve, leave out, rank: what the signatures compute."""
+
+import tensorflow as tf
+
+from models.index.exact import LOWEST, ExactIndex, best_rows
+from models.requests import HISTORY_NAMES, pack_history
+from models.serving_graph.inputs import EXCLUDE, K, checked, filled
+from models.serving_graph.item_table import ItemTable
+from models.serving_graph.settings import ServableSettings
+from models.serving_graph.similar import SimilarItems
+
+# Standard scores beyond this add nothing: one outlier must not decide.
+_MAX_STANDARD_SCORE = 3.0
+_HISTORY_ITEMS = HISTORY_NAMES[0]
+
+
+class ServingRecommender(tf.Module):
+    """The trained model, the index and the item table as one.
+
+    History travels in the request; nothing is known of users here, so that an
+    unknown one is served like any other.
+    """
+
+    def __init__(
+        self,
+        *,
+        model,
+        index: tf.Module,
+        texts: ExactIndex | None,
+        similar: SimilarItems,
+        table: ItemTable,
+        settings: ServableSettings,
+    ):
+        """Puts the parts together.
+
+        Args:
+          model: The loaded trained model; docs/architecture.md lists its
+            functions.
+          index: Finds items by query vector; `models/index` says how.
+          texts: Text vectors of unit length, eligible where an item has one;
+            None where there are none.
+          similar: Finds items by item.
+          table: Shows items.
+          settings: Of the servable.
+        """
+        super().__init__(name="recommender")
+        self.model = model
+        self.index = index
+        self.texts = texts
+        self.similar_items = similar
+        self.table = table
+        self._settings = settings
+        self._num_candidates = min(settings.retrieve_k, similar.items.num_rows)
+
+    def recommend(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Answers what this user may want next.
+
+        Args:
+          inputs: A request, `exclude_item_ids` string [B or 1, E], `k`.
+
+        Returns:
+          What `ItemTable.describe` returns and `p_<head>` float32 [B, k].
+        """
+        inputs, request, exclude = self._prepare(inputs)
+        rows, _ = self.index.search(
+            self._query_vectors(request), self._num_candidates, exclude
+        )
+        ranked = self._rank(request, rows)
+        return self._answer(rows, ranked, ranked["score"], inputs[K])
+
+    def search(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Answers a search; the query leads, the user's taste follows.
+
+        Candidates are those of the query vector, which knows the user, and
+        those whose text is nearest, which needs no history. They are put in
+        order by standard scores of both, because cosines and probabilities
+        have no common scale.
+
+        Args:
+          inputs: As for `recommend`; `query` may not be empty.
+
+        Returns:
+          As `recommend`; `scores` are the blend.
+        """
+        inputs["query"] = filled("query", inputs["query"])
+        inputs, request, exclude = self._prepare(inputs)
+        rows, _ = self.index.search(
+            self._query_vectors(request), self._num_candidates, exclude
+        )
+        if self.texts is None:
+            ranked = self._rank(request, rows)
+            return self._answer(rows, ranked, ranked["score"], inputs[K])
+        text = tf.math.l2_normalize(
+            tf.ensure_shape(
+                self.model.encode_queries(request["query"]), [None, None]
+            ),
+            axis=1,
+        )
+        by_text, _ = self.texts.search(text, self._num_candidates, exclude)
+        twice = tf.reduce_any(
+            by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
+        )
+        rows = tf.concat([rows, tf.where(twice, -1, by_text)], axis=1)
+        ranked = self._rank(request, rows)
+        similarity = self.texts.score_rows(text, tf.maximum(rows, 0))
+        weight = self._settings.search_text_weight
+        blend = weight * standard_scores(similarity, rows >= 0)
+        blend += (1 - weight) * standard_scores(ranked["score"], rows >= 0)
+        return self._answer(rows, ranked, blend, inputs[K])
+
+    def similar(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Answers items like an item; none for an unknown one.
+
+        Args:
+          inputs: `item_ids` string [B], `exclude_item_ids` string
+            [B or 1, E], `k`.
+
+        Returns:
+          What `ItemTable.describe` returns.
+        """
+        inputs = checked(inputs, "item_ids", self._settings.retrieve_k)
+        rows, scores = self.similar_items.search(
+            self._rows_of(inputs["item_ids"]),
+            inputs[K],
+            self._rows_of(inputs[EXCLUDE]),
+        )
+        return self.table.describe(rows, scores)
+
+    def rank(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Puts given items in order, best first; unknown ones fall out.
+
+        Args:
+          inputs: A request and `item_ids` string [B or 1, C], C at least 1.
+
+        Returns:
+          As `recommend`, with k = C.
+        """
+        width = tf.shape(inputs["item_ids"])[1]
+        with tf.control_dependencies(
+            [
+                tf.debugging.assert_positive(
+                    width, message="item_ids has no columns; send at least one"
+                )
+            ]
+        ):
+            inputs["item_ids"] = tf.identity(inputs["item_ids"])
+        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
+        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        rows = self._rows_of(inputs["item_ids"])
+        ranked = self._rank(request, rows)
+        return self._answer(rows, ranked, ranked["score"], width)
+
+    def _prepare(self, inputs):
+        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
+        history_rows = self._rows_of(inputs[_HISTORY_ITEMS])
+        exclude = self._rows_of(inputs[EXCLUDE])
+        if self._settings.exclude_seen:
+            exclude = tf.concat([exclude, history_rows], axis=1)
+        return inputs, self._packed(inputs, history_rows), exclude
+
+    def _packed(self, inputs, history_rows):
+        request = {
+            name: value
+            for name, value in inputs.items()
+            if name not in (EXCLUDE, K, "item_ids")
+        }
+        return pack_history(
+            request, history_rows >= 0, self._settings.max_history
+        )
+
+    # Functions of a loaded model forget the ranks of what they return.
+
+    def _rows_of(self, item_ids):
+        return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
+
+    def _query_vectors(self, request):
+        return tf.ensure_shape(self.model.query_vectors(request), [None, None])
+
+    def _rank(self, request, rows):
+        ranked = self.model.rank_scores(request, tf.maximum(rows, 0))
+        return {
+            name: tf.ensure_shape(values, [None, None])
+            for name, values in ranked.items()
+        }
+
+    def _answer(self, rows, ranked, scores, k):
+        scores = tf.where(rows >= 0, scores, LOWEST)
+        columns, scores = best_rows(scores, None, k)
+        known = columns >= 0
+        columns = tf.maximum(columns, 0)
+        rows = tf.where(known, tf.gather(rows, columns, batch_dims=1), -1)
+        answer = self.table.describe(rows, scores)
+        for name, values in ranked.items():
+            if name.startswith("p_"):
+                chosen = tf.gather(values, columns, batch_dims=1)
+                answer[name] = tf.where(known, chosen, 0.0)
+        return answer
+
+
+def standard_scores(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Takes mean and spread out of each row, so that rows can be blended.
+
+    Args:
+      scores: float32 [B, C].
+      valid: bool [B, C], candidates that count.
+
+    Returns:
+      float32 [B, C], within plus and minus 3; 0 where all are alike.
+    """
+    weights = tf.cast(valid, tf.float32)
+    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
+    mean = tf.reduce_sum(scores * weights, axis=1, keepdims=True) / count
+    centred = (scores - mean) * weights
+    spread = tf.sqrt(
+        tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / count
+    )
+    return tf.clip_by_value(
+        centred / tf.maximum(spread, 1e-6),
+        -_MAX_STANDARD_SCORE,
+        _MAX_STANDARD_SCORE,
+    )

@@ -1,0 +1,80 @@
+"""Named, typed signatures with defaults, and the SavedModel that has them."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from models.serving_graph.inputs import (
+    answer_specs,
+    context_specs,
+    defaults,
+    required_specs,
+)
+from models.serving_graph.recommender import ServingRecommender
+from models.serving_graph.settings import ServableSettings
+
+
+def signatures(
+    recommender: ServingRecommender, settings: ServableSettings
+) -> dict[str, Callable]:
+    """Returns the signatures by name.
+
+    Inputs that a client may leave out have a default in the SignatureDef,
+    which TensorFlow Serving fills in.
+
+    Args:
+      recommender: What computes the answers.
+      settings: The default k.
+    """
+    request = required_specs()
+    query = {"query": context_specs()["query"]}
+    answer = answer_specs()
+    parts = {
+        "recommend": (
+            recommender.recommend,
+            request,
+            context_specs() | answer,
+        ),
+        "search": (
+            recommender.search,
+            request | query,
+            context_specs(without=("query",)) | answer,
+        ),
+        "similar": (
+            recommender.similar,
+            {"item_ids": tf.TensorSpec([None], tf.string, "item_ids")},
+            answer,
+        ),
+        "rank": (
+            recommender.rank,
+            request
+            | {"item_ids": tf.TensorSpec([None, None], tf.string, "item_ids")},
+            context_specs(),
+        ),
+    }
+    return {
+        name: _signature(method, required, optional, settings.default_k)
+        for name, (method, required, optional) in parts.items()
+    }
+
+
+def save(
+    recommender: ServingRecommender, settings: ServableSettings, folder: str
+) -> None:
+    """Writes the SavedModel with its signatures to a folder."""
+    tf.saved_model.save(
+        recommender, folder, signatures=signatures(recommender, settings)
+    )
+
+
+def _signature(method, required, optional, default_k):
+    unsent = defaults(optional, default_k)
+
+    # SavedModel takes a signature's defaults from those of its function, in
+    # the order of flattened arguments: dictionaries flatten by sorted key,
+    # specifications and defaults alike.
+    @tf.function(input_signature=[required, optional])
+    def answer(must, may=unsent):
+        return method({**must, **may})
+
+    return answer

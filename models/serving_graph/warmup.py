@@ -1,0 +1,84 @@
+"""Warm-up requests, which TensorFlow Serving plays before it takes traffic."""
+
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+MODEL_NAME = "daogou"
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+_RANKED_ITEMS = 10
+
+
+def warmup_requests(
+    request: dict[str, np.ndarray],
+    item_ids: np.ndarray,
+    fallback_query: bytes,
+    default_k: int,
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Makes requests for every signature out of what real users did.
+
+    Args:
+      request: The arrays of a request of B real users.
+      item_ids: bytes [M], items of the catalogue, M at least 1.
+      fallback_query: What is searched for where no user searched.
+      default_k: How many items are asked for.
+
+    Yields:
+      Name of a signature, and its inputs for one user.
+    """
+    answer = {
+        "exclude_item_ids": item_ids[np.newaxis, :1],
+        "k": np.int32(default_k),
+    }
+    some = item_ids[np.newaxis, :_RANKED_ITEMS]
+    for user in range(len(request["timestamp"])):
+        one = {name: value[user : user + 1] for name, value in request.items()}
+        yield "recommend", one | answer
+        searched = [q for q in one["history_queries"][0] if q]
+        query = one["query"][0] or next(iter(searched[::-1]), fallback_query)
+        yield "search", one | answer | {"query": np.array([query], object)}
+        clicked = [i for i in one["history_item_ids"][0] if i]
+        item = next(iter(clicked[::-1]), item_ids[0])
+        yield "similar", {"item_ids": np.array([item], object)} | answer
+        yield "rank", one | {"item_ids": some}
+
+
+def write_warmup(
+    folder: pathlib.Path,
+    requests: Iterator[tuple[str, dict[str, np.ndarray]]],
+) -> int:
+    """Writes requests where TensorFlow Serving looks for them.
+
+    Args:
+      folder: Of the SavedModel.
+      requests: Signature and inputs.
+
+    Returns:
+      How many were written.
+    """
+    path = folder / WARMUP_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            spec = model_pb2.ModelSpec(
+                name=MODEL_NAME, signature_name=signature
+            )
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(
+                    request=predict_pb2.PredictRequest(
+                        model_spec=spec,
+                        inputs={
+                            name: tf.make_tensor_proto(value)
+                            for name, value in inputs.items()
+                        },
+                    )
+                )
+            )
+            writer.write(log.SerializeToString())
+            count += 1
+    return count

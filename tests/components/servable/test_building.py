@@ -1,0 +1,358 @@
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from components.servable import building, catalogue
+from models.index.exact import LOWEST
+from models.requests import HISTORY_NAMES
+from models.serving_graph.settings import ServableSettings
+from schema.errors import DataError
+from schema.settings import SettingsError
+from tests import small_shop
+
+# Ops of TF.Text that TensorFlow Serving links.
+TEXT_OPS = {
+    "CaseFoldUTF8",
+    "FastBertNormalize",
+    "FastWordpieceTokenizeWithOffsets",
+    "NormalizeUTF8",
+    "RegexSplitWithOffsets",
+    "SentencepieceOp",
+    "SentencepieceTokenizeOp",
+    "SentencepieceTokenizeWithOffsetsOp",
+    "WordpieceTokenizeWithOffsets",
+}
+LIMIT = 50
+INVALID = tf.errors.InvalidArgumentError
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    small_shop.build_servable(folder, exclude_seen=True, retrieve_k=LIMIT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def signatures(shop):
+    return tf.saved_model.load(str(shop / "servable")).signatures
+
+
+def request(*histories, query="", **more):
+    longest = max(map(len, histories))
+    padded = [[*h, *[""] * (longest - len(h))] for h in histories]
+    batch = len(histories)
+    item_ids = np.array(padded, object).reshape(batch, longest)
+    sent = {name: tf.fill([batch], "") for name in small_shop_context()}
+    sent |= {
+        "history_item_ids": tf.constant(item_ids, tf.string),
+        "history_event_types": tf.fill([batch, longest], "click"),
+        "history_queries": tf.fill([batch, longest], ""),
+        "history_timestamps": tf.ones([batch, longest], tf.int64),
+        "timestamp": tf.fill([batch], tf.constant(9, tf.int64)),
+        "query": tf.fill([batch], query),
+        "exclude_item_ids": tf.zeros([1, 0], tf.string),
+        "k": tf.constant(10),
+    }
+    for name, value in more.items():
+        sent[name] = tf.constant(value)
+    return sent
+
+
+def small_shop_context():
+    return ("scene", "city", "device", "gender", "age_band", "level")
+
+
+def ids(answer, row=0):
+    return [i.decode() for i in answer["item_ids"].numpy()[row]]
+
+
+def category(item_id):
+    return int(item_id[1:]) % 3
+
+
+def test_signatures_are_named_and_typed(signatures):
+    assert set(signatures) == {"recommend", "search", "similar", "rank"}
+    for name, signature in signatures.items():
+        outputs = signature.structured_outputs
+        assert all(spec.shape.rank == 2 for spec in outputs.values()), name
+        assert outputs["scores"].dtype == tf.float32
+        assert ("p_buy" in outputs) == (name != "similar")
+    inputs = signatures["recommend"].structured_input_signature[1]
+    assert inputs["k"].shape.rank == 0
+    assert inputs["history_timestamps"].dtype == tf.int64
+
+
+def test_defaults_stand_in_the_signature(shop):
+    text = (shop / "servable" / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0]
+    recommend = graph.signature_def["recommend"]
+    required = set(recommend.inputs) - set(recommend.defaults)
+    assert required == {*HISTORY_NAMES, "timestamp"}
+    assert recommend.defaults["k"].int_val == [10]
+    search = graph.signature_def["search"]
+    assert set(search.inputs) - set(search.defaults) == required | {"query"}
+    assert set(graph.signature_def["similar"].defaults) == {
+        "exclude_item_ids",
+        "k",
+    }
+
+
+def test_recommends_the_best_of_the_model(shop, signatures):
+    answer = signatures["recommend"](**request(["i1", "i4"], ["i2"]))
+    model = tf.saved_model.load(str(shop / "model"))
+    asked = {
+        name: value
+        for name, value in request(["i1", "i4"], ["i2"]).items()
+        if name not in ("k", "exclude_item_ids")
+    }
+    vectors = model.item_vectors().numpy()
+    fit = model.query_vectors(asked).numpy() @ vectors.T
+    sold_out = [int(i[1:]) for i in small_shop.SOLD_OUT]
+    fit[:, sold_out] = -np.inf
+    fit[0, [1, 4]] = fit[1, 2] = -np.inf
+    retrieved = np.argsort(-fit, axis=1)[:, :LIMIT]
+    scores = model.rank_scores(asked, tf.constant(retrieved, tf.int32))
+    for row in range(2):
+        order = np.argsort(-scores["score"].numpy()[row])[:10]
+        expected = [f"i{n}" for n in retrieved[row][order]]
+        assert ids(answer, row) == expected
+        np.testing.assert_allclose(
+            answer["p_buy"].numpy()[row],
+            scores["p_buy"].numpy()[row][order],
+            rtol=1e-5,
+        )
+    titles = answer["titles"].numpy()[0]
+    assert titles[0].decode() == small_shop.TITLES[int(ids(answer)[0][1:])]
+    assert answer["prices"].numpy()[0][0] == float(ids(answer)[0][1:])
+
+
+def test_leaves_out_excluded_seen_and_sold_out(signatures):
+    first = ids(signatures["recommend"](**request(["i1"])))
+    exclude = [[*first[:5], "no such item", ""]]
+    answer = signatures["recommend"](
+        **request(["i1"], exclude_item_ids=exclude, k=LIMIT)
+    )
+    assert not set(ids(answer)) & {*first[:5], "i1", *small_shop.SOLD_OUT}
+    assert len(set(ids(answer)) - {""}) == LIMIT
+
+
+def test_unknown_items_of_the_history_change_nothing(signatures):
+    plain = signatures["recommend"](**request(["i1", "i4"]))
+    noisy = signatures["recommend"](**request(["?", "i1", "", "i4", "??"]))
+    np.testing.assert_allclose(plain["scores"], noisy["scores"], rtol=1e-5)
+    assert ids(plain) == ids(noisy)
+
+
+def test_only_the_last_steps_count_but_all_are_seen(signatures):
+    old, recent = ["i2"], ["i1", "i4", "i7", "i10", "i13"]
+    plain = signatures["recommend"](**request(recent))
+    longer = signatures["recommend"](
+        **request(old + recent, exclude_item_ids=[["i2"]])
+    )
+    np.testing.assert_allclose(plain["scores"], longer["scores"], rtol=1e-5)
+    assert "i2" not in ids(signatures["recommend"](**request(old + recent)))
+
+
+def test_serves_someone_without_history(signatures):
+    answer = signatures["recommend"](**request([]))
+    assert len(set(ids(answer))) == 10
+    assert np.isfinite(answer["scores"]).all()
+
+
+def test_alone_as_in_a_batch(signatures):
+    histories = (["i1", "i4"], [], ["i2"])
+    together = signatures["recommend"](**request(*histories))
+    for row, history in enumerate(histories):
+        alone = signatures["recommend"](**request(history))
+        assert ids(alone) == ids(together, row)
+        np.testing.assert_allclose(
+            alone["scores"][0], together["scores"][row], atol=1e-5
+        )
+
+
+def test_search_finds_what_was_asked_without_history(signatures):
+    answer = signatures["search"](**request([], query="电饭煲"))
+    assert {category(i) for i in ids(answer)} == {1}
+
+
+def test_search_is_led_by_the_query_not_by_taste(signatures):
+    answer = signatures["search"](**request(["i3", "i6"], query="电饭煲"))
+    assert {category(i) for i in ids(answer)} == {1}
+    other = signatures["search"](**request(["i4"], query="电饭煲"))
+    assert ids(other) != ids(answer)
+
+
+def test_search_needs_a_query(signatures):
+    with pytest.raises(INVALID, match="query must not be empty"):
+        signatures["search"](**request(["i3"]))
+
+
+def test_similar_is_of_the_kind_and_not_itself(signatures):
+    answer = signatures["similar"](
+        item_ids=tf.constant(["i1", "i2", "unknown"]),
+        exclude_item_ids=tf.constant([["i4"]]),
+        k=tf.constant(8),
+    )
+    assert {category(i) for i in ids(answer)} == {1}
+    assert not {"i1", "i4"} & set(ids(answer))
+    assert {category(i) for i in ids(answer, 1)} == {2}
+    assert ids(answer, 2) == [""] * 8
+    assert (answer["scores"].numpy()[2] == LOWEST).all()
+
+
+def test_rank_orders_what_is_given(signatures):
+    sent = request(["i1", "i4"], item_ids=[["i3", "i7", "?", "i10"]])
+    sent = {k: v for k, v in sent.items() if k not in ("k", "exclude_item_ids")}
+    answer = signatures["rank"](**sent)
+    assert set(ids(answer)[:3]) == {"i3", "i7", "i10"}
+    assert ids(answer)[2:] == ["i3", ""]
+    assert (np.diff(answer["scores"].numpy()[0]) <= 0).all()
+    assert answer["p_click"].numpy()[0][3] == 0
+
+
+@pytest.mark.parametrize("k", [1, 3, LIMIT])
+def test_any_k_up_to_the_limit(signatures, k):
+    answer = signatures["recommend"](**request(["i1"], ["i2"], k=k))
+    assert answer["item_ids"].shape == answer["p_click"].shape == (2, k)
+
+
+def test_slots_that_cannot_be_filled_are_empty(signatures):
+    everything = [i for i in small_shop.ITEM_IDS if i not in ("i1", "i2")]
+    answer = signatures["recommend"](
+        **request([], exclude_item_ids=[everything], k=4)
+    )
+    assert sorted(ids(answer)) == ["", "", "i1", "i2"]
+    assert ids(answer)[2:] == ["", ""]
+    assert (answer["scores"].numpy()[0][2:] == LOWEST).all()
+    assert (answer["titles"].numpy()[0][2:] == b"").all()
+
+
+@pytest.mark.parametrize("k", [0, -1, LIMIT + 1])
+def test_a_wrong_k_is_named(signatures, k):
+    for name in ("recommend", "search"):
+        with pytest.raises(INVALID, match=f"k must be 1 to {LIMIT}"):
+            signatures[name](**request(["i1"], query="鼠标", k=k))
+    with pytest.raises(INVALID, match=f"k must be 1 to {LIMIT}"):
+        signatures["similar"](
+            item_ids=tf.constant(["i1"]),
+            exclude_item_ids=tf.zeros([1, 0], tf.string),
+            k=tf.constant(k),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("history_queries", [["a"]], "history_queries must have the shape"),
+        ("history_timestamps", [[1, 2]] * 3, "history_timestamps must have"),
+        ("timestamp", [1, 2, 3], "timestamp must have as many rows"),
+        ("city", ["a", "b", "c"], "city must have as many rows"),
+        ("exclude_item_ids", [["a"]] * 3, "exclude_item_ids must have as"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(signatures, name, value, message):
+    sent = request(["i1", "i2"], ["i3"])
+    sent[name] = tf.constant(value, sent[name].dtype)
+    with pytest.raises(INVALID, match=message):
+        signatures["recommend"](**sent)
+
+
+def test_an_empty_batch_is_refused(signatures):
+    sent = {
+        name: value[:0] if name != "k" else value
+        for name, value in request(["i1"]).items()
+    }
+    with pytest.raises(INVALID, match="history_item_ids has no rows"):
+        signatures["recommend"](**sent)
+
+
+def test_context_may_hold_for_the_whole_batch(signatures):
+    sent = request(["i1"], ["i2"])
+    sent["city"] = tf.constant(["杭州"])
+    assert signatures["recommend"](**sent)["item_ids"].shape[0] == 2
+
+
+def test_graph_has_only_ops_that_serving_has(shop):
+    """Compared in a process that has loaded nothing but TensorFlow."""
+    folder = shop / "servable"
+    text = (folder / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0].graph_def
+    ops = {node.op for node in graph.node}
+    functions = {function.signature.name for function in graph.library.function}
+    for function in graph.library.function:
+        ops |= {node.op for node in function.node_def}
+    ops -= functions
+    assert {"TopKV2", "MatMul"} <= ops
+    assert not {op for op in ops if "scann" in op.lower() or "Py" in op}
+    code = (
+        "import sys\n"
+        "import tensorflow\n"
+        "from tensorflow.python.framework import op_def_registry\n"
+        "missing = [op for op in sys.argv[1:] if not op_def_registry.get(op)]\n"
+        "print(' '.join(missing))\n"
+    )
+    missing = subprocess.run(
+        [sys.executable, "-c", code, *sorted(ops)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert set(missing) <= TEXT_OPS
+
+
+def test_vectors_are_variables_not_constants(shop):
+    assert (shop / "servable" / "saved_model.pb").stat().st_size < 1_000_000
+
+
+def test_warm_up_requests_are_real_and_answered(shop, signatures):
+    path = shop / "servable" / "assets.extra" / "tf_serving_warmup_requests"
+    seen = []
+    for record in tf.data.TFRecordDataset(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        sent = log.predict_log.request
+        seen.append(sent.model_spec.signature_name)
+        inputs = {
+            name: tf.constant(tf.make_ndarray(value))
+            for name, value in sent.inputs.items()
+        }
+        answer = signatures[sent.model_spec.signature_name](**inputs)
+        assert answer["item_ids"].numpy()[0][0]
+    assert sorted(seen) == sorted(
+        ["rank", "recommend", "search", "similar"] * 2
+    )
+
+
+def test_items_must_be_those_of_the_catalogue(tmp_path):
+    small_shop.write_catalogue(tmp_path)
+    with pytest.raises(DataError, match="the first is 'gone'"):
+        catalogue.read_catalogue(tmp_path / "Split-all", [b"i1", b"gone"])
+
+
+def test_index_must_be_that_of_the_model(shop, tmp_path):
+    index = tmp_path / "index"
+    index.mkdir()
+    (index / "item_ids.txt").write_text("i1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="another model"):
+        building.build(
+            model_dir=shop / "model",
+            index_dir=index,
+            catalogue_split=pathlib.Path(),
+            behaviour_splits=[],
+            text_vectors_dir=None,
+            folder=tmp_path,
+            settings=ServableSettings(),
+        )
+
+
+def test_settings_name_what_is_wrong():
+    with pytest.raises(SettingsError, match="default_k is 300"):
+        ServableSettings(default_k=300)
+    with pytest.raises(SettingsError, match=r"search_text_weight is 1\.5"):
+        ServableSettings(search_text_weight=1.5)

@@ -1,0 +1,231 @@
+"""A shop of a few hundred items with a model that does real, simple maths.
+
+It has exactly the functions that docs/architecture.md lists for the trained
+model, so that index, servable and serving are tested without training: items
+are random vectors around their category's, a query is the mean of its
+history and of its text, texts are hashed characters.
+"""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from models.requests import REQUEST, request_spec
+
+NUM_ITEMS = 300
+DIMENSION = 8
+TEXT_DIMENSION = 128
+CATEGORIES = ("电脑/外设/鼠标", "家电/厨房/电饭煲", "服饰/女装/连衣裙")
+WORDS = ("无线鼠标 静音", "智能电饭煲", "碎花连衣裙")
+ITEM_IDS = [f"i{n}" for n in range(NUM_ITEMS)]
+TITLES = [f"{WORDS[n % 3]} {n}号" for n in range(NUM_ITEMS)]
+# Every tenth item is sold out.
+SOLD_OUT = [f"i{n}" for n in range(0, NUM_ITEMS, 10)]
+
+
+class SmallModel(tf.Module):
+    """Embeddings by id, mean of the history, hashed characters."""
+
+    def __init__(self, seed: int = 0):
+        super().__init__(name="small_model")
+        rng = np.random.default_rng(seed)
+        centres = rng.normal(size=(3, DIMENSION)) * 2
+        vectors = centres[np.arange(NUM_ITEMS) % 3]
+        vectors += rng.normal(size=(NUM_ITEMS, DIMENSION)) * 0.5
+        self.vectors = tf.Variable(vectors.astype(np.float32))
+        self.ids = tf.Variable(ITEM_IDS)
+        self.characters = tf.Variable(
+            rng.normal(size=(4096, TEXT_DIMENSION)).astype(np.float32)
+        )
+        self.projection = tf.Variable(
+            rng.normal(size=(TEXT_DIMENSION, DIMENSION)).astype(np.float32)
+        )
+        self.rows = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(ITEM_IDS), tf.range(NUM_ITEMS)
+            ),
+            default_value=-1,
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def encode_queries(self, query):
+        characters = tf.strings.unicode_split(query, "UTF-8")
+        buckets = tf.strings.to_hash_bucket_fast(characters, 4096)
+        found = tf.gather(self.characters, buckets)
+        return tf.math.divide_no_nan(
+            tf.reduce_sum(found, axis=1),
+            tf.cast(buckets.row_lengths(), tf.float32)[:, tf.newaxis],
+        )
+
+    @tf.function(input_signature=[request_spec()])
+    def query_vectors(self, request):
+        rows = self.lookup(request["history_item_ids"])
+        known = tf.cast(rows >= 0, tf.float32)[..., tf.newaxis]
+        steps = tf.gather(self.vectors, tf.maximum(rows, 0)) * known
+        mean = tf.math.divide_no_nan(
+            tf.reduce_sum(steps, axis=1), tf.reduce_sum(known, axis=1)
+        )
+        text = self.encode_queries(request["query"])
+        return mean + 0.1 * tf.matmul(text, self.projection)
+
+    @tf.function(input_signature=[])
+    def item_vectors(self):
+        return self.vectors.read_value()
+
+    @tf.function(input_signature=[])
+    def item_ids(self):
+        return self.ids.read_value()
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.string)])
+    def lookup(self, item_ids):
+        return self.rows.lookup(item_ids)
+
+    @tf.function(
+        input_signature=[
+            request_spec(),
+            tf.TensorSpec([None, None], tf.int32),
+        ]
+    )
+    def rank_scores(self, request, item_rows):
+        vectors = tf.gather(self.vectors, item_rows)
+        fit = tf.linalg.matvec(vectors, self.query_vectors(request))
+        click = tf.sigmoid(fit)
+        buy = click * tf.sigmoid(vectors[..., 0])
+        return {"score": click + buy, "p_click": click, "p_buy": buy}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def for_evaluation(self, examples):
+        return {"click": tf.zeros(tf.shape(examples), tf.float32)}
+
+
+def save_model(folder: pathlib.Path) -> SmallModel:
+    """Writes the model as Trainer does and returns it."""
+    model = SmallModel()
+    tf.saved_model.save(
+        model,
+        str(folder),
+        signatures={"serving_default": model.for_evaluation},
+    )
+    return model
+
+
+def _feature(values):
+    if values and isinstance(values[0], float):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    if values and isinstance(values[0], int):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    encoded = [value.encode() for value in values]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+
+
+def serialize(features: dict[str, list]) -> bytes:
+    """Returns a serialised `tf.Example`."""
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={name: _feature(v) for name, v in features.items()}
+        )
+    ).SerializeToString()
+
+
+def write_examples(folder: pathlib.Path, split: str, rows: list[dict]) -> None:
+    """Writes a split as TFX does: one gzipped file a split."""
+    path = folder / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for row in rows:
+            writer.write(serialize(row))
+
+
+def write_catalogue(folder: pathlib.Path) -> None:
+    """Writes the catalogue's examples."""
+    rows = [
+        {
+            "item_id": [item_id],
+            "title": [TITLES[n]],
+            "category": [CATEGORIES[n % 3]],
+            "price": [float(n)],
+            "in_stock": [0 if item_id in SOLD_OUT else 1],
+        }
+        for n, item_id in enumerate(ITEM_IDS)
+    ]
+    # Another order than the model's rows.
+    write_examples(folder, "all", rows[::-1])
+
+
+def behaviour(history: list[str], query: str = "") -> dict[str, list]:
+    """Returns the features of one behaviour example."""
+    row: dict[str, list] = {f.name: [""] for f in REQUEST}
+    row |= {
+        "history_item_ids": history,
+        "history_event_types": ["click"] * len(history),
+        "history_queries": [""] * len(history),
+        "history_timestamps": list(range(1, len(history) + 1)),
+        "timestamp": [1_700_000_000],
+        "query": [query],
+        "city": ["杭州"],
+    }
+    return row
+
+
+def write_behaviour(folder: pathlib.Path, split: str, num: int = 60) -> None:
+    """Writes sequences of users who each like one category."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for user in range(num):
+        liked = rng.integers(0, NUM_ITEMS // 3, size=1 + user % 7) * 3
+        history = [ITEM_IDS[n + user % 3] for n in liked]
+        rows.append(behaviour(history, WORDS[user % 3] if user % 2 else ""))
+    write_examples(folder, split, rows)
+
+
+def write_text_vectors(folder: pathlib.Path, model: SmallModel) -> None:
+    """Writes what `TextEmbedding` writes; the last item has no text."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = model.encode_queries(tf.constant(TITLES)).numpy()[:-1]
+    table = pa.table(
+        {
+            "item_id": ITEM_IDS[:-1],
+            "vector": pa.array(list(vectors), pa.list_(pa.float32())),
+        }
+    )
+    pq.write_table(table, folder / "items.parquet")
+    (folder / "encoder.json").write_text(
+        json.dumps({"dimension": TEXT_DIMENSION}), encoding="utf-8"
+    )
+
+
+def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
+    """Makes model, index and servable in a folder; returns the SavedModel."""
+    from components.item_index import building as index_building
+    from components.servable import building
+    from models.index.settings import IndexSettings
+    from models.serving_graph.settings import ServableSettings
+
+    kind = settings.pop("kind", "exact")
+    model = save_model(folder / "model")
+    write_catalogue(folder / "catalogue")
+    write_behaviour(folder / "behaviour", "sequence_eval")
+    write_text_vectors(folder / "text", model)
+    behaviour_splits = [folder / "behaviour" / "Split-sequence_eval"]
+    index_building.build(
+        folder / "model",
+        behaviour_splits,
+        folder / "index",
+        IndexSettings(kind=kind, brute_force_limit=0, max_history=5),
+    )
+    building.build(
+        model_dir=folder / "model",
+        index_dir=folder / "index",
+        catalogue_split=folder / "catalogue" / "Split-all",
+        behaviour_splits=behaviour_splits,
+        text_vectors_dir=folder / "text",
+        folder=folder / "servable",
+        settings=ServableSettings(max_history=5, **settings),
+    )
+    return folder / "servable"
