@@ -5,14 +5,13 @@ that order is also depth, from weakest to strongest.
 """
 
 import dataclasses
-import re
 
 from schema.contract import (
-    CAMPAIGN_EVENT_TYPES,
     EVENT_TYPES,
     ITEM_EVENT_TYPES,
     SEARCH,
 )
+from schema.heads import parse_heads as heads_of
 from schema.settings import SettingsError
 
 IMPRESSION_CODE = EVENT_TYPES.index("impression")
@@ -20,7 +19,6 @@ SEARCH_CODE = EVENT_TYPES.index(SEARCH)
 ITEM_CODES = tuple(map(EVENT_TYPES.index, ITEM_EVENT_TYPES))
 # What makes a step of a history: impressions, searches, campaigns do not.
 STEP_CODES = tuple(code for code in ITEM_CODES if code != IMPRESSION_CODE)
-CAMPAIGN_CODES = tuple(map(EVENT_TYPES.index, CAMPAIGN_EVENT_TYPES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,28 +53,19 @@ def parse_heads(heads: tuple[str, ...]) -> tuple[Head, ...]:
     """Reads the setting `heads`.
 
     Raises:
-      SettingsError: A head is not of the form `name=type,type` with known
-        types, or a name comes twice.
+      SettingsError: As `schema.heads.parse_heads` does, and where a head
+        names impressions, which are what labels are about.
 
     >>> [head.name for head in parse_heads(("click=click,buy", "buy=buy"))]
     ['click', 'buy']
     """
-    parsed = []
-    choices = ITEM_EVENT_TYPES[1:]
-    for text in heads:
-        name, _, names = text.partition("=")
-        types = tuple(names.split(","))
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not set(types) <= set(
-            choices
-        ):
+    parsed = heads_of(heads)
+    for name, types in parsed.items():
+        if EVENT_TYPES[IMPRESSION_CODE] in types:
             raise SettingsError(
-                f"heads has {text!r}; allowed: name=type,type with types of "
-                f"{', '.join(choices)}"
+                f"head {name!r} names impressions; allowed: "
+                f"{', '.join(ITEM_EVENT_TYPES[1:])}"
             )
-        parsed.append(Head(name, type_codes(types)))
-    names = [head.name for head in parsed]
-    if not names or len(set(names)) < len(names):
-        raise SettingsError(
-            f"heads is {heads!r}; allowed: at least one, each name once"
-        )
-    return tuple(parsed)
+    return tuple(
+        Head(name, type_codes(types)) for name, types in parsed.items()
+    )
