@@ -66,7 +66,7 @@ def _events(path, counts: Counts, seen: dict[str, None]) -> Iterator[pa.Table]:
         lines = [line.split() for line in group]
         lines = [line for line in lines if line]
         # A line of a user alone cannot be a step: it passes with a null item.
-        steps = [line[1:] or [None] for line in lines]
+        steps: list[list] = [line[1:] or [None] for line in lines]
         lengths = np.array([len(line) for line in steps], np.int64)
         items = [item for line in steps for item in line]
         seen.update(dict.fromkeys(item for item in items if item))

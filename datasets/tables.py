@@ -10,6 +10,7 @@ import dataclasses
 import pathlib
 import shutil
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +33,7 @@ _DTYPES = _SCALARS | {
     f"list<{name}>": pa.list_(dtype) for name, dtype in _SCALARS.items()
 }
 
-Batch = pa.Table | pa.RecordBatch
+Batch: TypeAlias = pa.Table | pa.RecordBatch
 
 
 @dataclasses.dataclass

@@ -4,11 +4,13 @@ The pipeline puts a row without a required value aside and counts it, so
 parsing does not have to stop, and must not guess.
 """
 
+from typing import TypeAlias
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 # Up to 18 digits always fit 64 bits. `266079.0` is how pandas writes an
 # integer column that had gaps.

@@ -1,9 +1,15 @@
 """Reads the funnel's heads: which event types make each head's label 1."""
 
+import re
 from collections.abc import Iterable
 
 from schema import contract
 from schema.settings import SettingsError
+
+# What a user may do with an item that was shown.
+ANSWERS = tuple(
+    name for name in contract.ITEM_EVENT_TYPES if name != "impression"
+)
 
 
 def parse_heads(heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -18,12 +24,12 @@ def parse_heads(heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
     Raises:
       SettingsError: There is none, one is not of that form, a name comes
-        twice, or an event type is not one of `contract.ITEM_EVENT_TYPES`.
+        twice, or an event type is not one of `ANSWERS`.
     """
     parsed: dict[str, tuple[str, ...]] = {}
     for head in heads:
-        name, equals, types = head.partition("=")
-        if not name.isidentifier() or not equals or not types:
+        name, _, types = head.partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not types:
             raise SettingsError(
                 f"head {head!r} is not of the form name=type,type"
             )
@@ -31,10 +37,10 @@ def parse_heads(heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
             raise SettingsError(f"head {name!r} comes twice")
         parsed[name] = tuple(types.split(","))
         for event_type in parsed[name]:
-            if event_type not in contract.ITEM_EVENT_TYPES:
+            if event_type not in ANSWERS:
                 raise SettingsError(
                     f"head {name!r} names the event type {event_type!r}; "
-                    f"allowed: {', '.join(contract.ITEM_EVENT_TYPES)}"
+                    f"allowed: {', '.join(ANSWERS)}"
                 )
     if not parsed:
         raise SettingsError("heads is empty; give at least one name=type")
