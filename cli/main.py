@@ -1,0 +1,152 @@
+"""The entry point `daogou`: finds the command, imports it, prints its errors.
+
+Nothing heavy is imported before a command runs: each command lives in a
+module that is imported when it is asked for, and imports TensorFlow, TFX and
+Arrow in its function. A test looks at `sys.modules` after every `--help`.
+"""
+
+import dataclasses
+import importlib
+import sys
+import traceback
+
+import click
+
+from cli import options
+from schema.errors import DaogouError
+from schema.version import VERSION
+
+# Name of a command and where it stands, in the order in which help lists them.
+COMMANDS = {
+    "run": "cli.run:run",
+    "report": "cli.report:report",
+    "users": "cli.ask:users",
+    "recommend": "cli.ask:recommend",
+    "search": "cli.ask:search",
+    "similar": "cli.ask:similar",
+    "data": "cli.data:data",
+    "encoder": "cli.encoder:encoder",
+    "kubeflow": "cli.kubeflow:kubeflow",
+    "version": "cli.main:version",
+}
+DEBUG = "--debug"
+STOPPED = 130
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """What every command may ask about this call of the program.
+
+    Attributes:
+      debug: Show tracebacks and what the libraries print.
+    """
+
+    debug: bool = False
+
+
+class Commands(click.Group):
+    """Imports a command when it is asked for; one line for every error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(
+        self, ctx: click.Context, cmd_name: str
+    ) -> click.Command | None:
+        """Returns the command of a name, or nothing where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def main(self, args=None, prog_name=None, **extra):
+        """Runs one command line and leaves the process.
+
+        Args:
+          args: The words after the program's name; `sys.argv` by default.
+          prog_name: What messages call the program.
+          **extra: Goes on to click.
+
+        Raises:
+          SystemExit: Always; 0 when all went well, 1 after an error, whose
+            message stands on stderr, 130 when the user stopped the command.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        words, debug = _take_debug(words)
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(
+                words,
+                prog_name or "daogou",
+                obj=Session(debug=debug),
+                **extra,
+            )
+        except click.Abort:
+            click.echo("stopped", err=True)
+            sys.exit(STOPPED)
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            else:
+                click.echo(_message(error), err=True)
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _take_debug(words: list[str]) -> tuple[list[str], bool]:
+    """Takes `--debug` out, wherever it stands before a bare `--`."""
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != DEBUG]
+    return kept + words[end:], len(kept) < end
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    label = click.style("error:", fg="red", bold=True)
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "daogou"
+        return f"{label} {error.format_message()}\nHelp: {path} --help"
+    if isinstance(error, click.ClickException):
+        return f"{label} {error.format_message()}"
+    if isinstance(error, DaogouError):
+        return f"{label} {error}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{label} {error.filename}: {error.strerror}"
+    return (
+        f"{label} {type(error).__name__}: {error}\n"
+        f"This looks like a defect; {DEBUG} shows where it happened."
+    )
+
+
+@click.group(
+    "daogou",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=options.examples(
+        "daogou run --preset demo", 'daogou search "无线鼠标"'
+    ),
+)
+@click.option(
+    DEBUG,
+    is_flag=True,
+    expose_value=False,
+    help="Show tracebacks and what the libraries print.",
+)
+def main() -> None:
+    """Daogou (导购): from behaviour logs to a served recommender.
+
+    `run` makes a model from a data set; `recommend`, `search` and `similar`
+    ask the model that the newest run pushed.
+    """
+
+
+@click.command(epilog=options.examples("daogou version"))
+def version() -> None:
+    """Print the version."""
+    click.echo(f"daogou {VERSION}")
+
+
+if __name__ == "__main__":
+    main()

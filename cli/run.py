@@ -1,0 +1,134 @@
+"""`daogou run`: the whole pipeline on one preset, with progress."""
+
+import pathlib
+import shlex
+import typing
+
+import click
+
+from cli import options
+
+if typing.TYPE_CHECKING:
+    from cli.reports import RunReport
+
+# A search that makes sense in a data set whose titles can be read.
+SAMPLE_QUERIES = {
+    "demo": "无线鼠标",
+    "amazon-cn": "手机",
+    "movielens": "Star Wars",
+}
+
+
+@click.command(
+    epilog=options.examples(
+        "daogou run --preset demo",
+        "daogou run --preset jdata --data ../jdata --seed 7",
+    )
+)
+@click.option(
+    "--preset",
+    type=click.Choice(options.PRESETS),
+    required=True,
+    help="Data set and settings; demo simulates a Chinese mall.",
+)
+@options.existing_dir(
+    "--data",
+    "data",
+    required=False,
+    text="Raw files of the data set; demo needs none.",
+)
+@options.runs
+@click.option("--seed", type=int, help="Replaces the preset's seed.")
+@click.option("--no-cache", is_flag=True, help="Run every node anew.")
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Show what TensorFlow, Beam and TFX print.",
+)
+@click.option(
+    "--data-only",
+    is_flag=True,
+    help="Write the contract tables and stop.",
+)
+def run(
+    *,
+    preset: str,
+    data: pathlib.Path | None,
+    runs: pathlib.Path,
+    seed: int | None,
+    no_cache: bool,
+    verbose: bool,
+    data_only: bool,
+) -> None:
+    """Run the pipeline from raw data to a pushed, servable model.
+
+    Unchanged nodes come from the cache of earlier runs. What the libraries
+    print goes to run.log beside the report.
+    """
+    if data_only:
+        _prepare_only(preset, data, runs, seed)
+        return
+    from cli.display import open_display
+    from cli.reports import print_metrics, read_report
+    from cli.terminal import output_console, progress_console
+
+    progress = progress_console()
+    with open_display(progress, verbose=verbose) as on_event:
+        # The import takes seconds; the clock already runs.
+        from pipeline import local_runner
+
+        result = local_runner.run(
+            preset=preset,
+            data=data,
+            runs=runs,
+            seed=seed,
+            use_cache=not no_cache,
+            verbose=verbose,
+            on_event=on_event,
+        )
+    found = read_report(pathlib.Path(result.report_path), preset)
+    print_metrics(output_console(), found)
+    click.echo(f"report: {found.path.with_suffix('.html')}")
+    if result.pushed_version:
+        click.echo(f"pushed: version {result.pushed_version}")
+    click.echo("\nTry next:")
+    for command in next_commands(found, runs):
+        click.echo(f"  {command}")
+
+
+def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
+    """Returns three commands that work on what the run left.
+
+    Args:
+      found: The run's report, which names the histories.
+      runs: The folder of runs as the user gave it.
+    """
+    from cli.histories import sample_users
+
+    tail = f"--preset {found.preset}"
+    if runs != pathlib.Path("runs"):
+        tail += f" --runs {shlex.quote(str(runs))}"
+    users = sample_users(found.place("histories"), 1)
+    commands = []
+    if users:
+        item_id = users[0].steps[-1].item_id
+        commands += [
+            f"daogou recommend --user {shlex.quote(users[0].user_id)} {tail}",
+            f"daogou similar --item {shlex.quote(item_id)} {tail}",
+        ]
+    if query := SAMPLE_QUERIES.get(found.preset):
+        commands.append(f'daogou search "{query}" {tail}')
+    commands += [f"daogou users {tail}", f"daogou report {tail}"]
+    return commands[:3]
+
+
+def _prepare_only(
+    preset: str, data: pathlib.Path | None, runs: pathlib.Path, seed: int | None
+) -> None:
+    from pipeline import presets, source
+    from pipeline.places import local_places
+
+    places = local_places(runs, preset)
+    config = presets.by_name(preset, seed)
+    click.echo(source.prepare_data(config, data, places))
+    click.echo(f"tables: {places.data_dir}")
