@@ -1,0 +1,1 @@
+"""Proves in a fresh process that the servable answers as promised."""
