@@ -12,19 +12,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.baselines import ItemSequences
+from models.requests import HISTORY_NAMES, REQUEST, from_examples
 from schema.errors import DataError
 
-CONTEXT = (
-    "query",
-    "scene",
-    "city",
-    "device",
-    "gender",
-    "age_band",
-    "level",
+# What a request holds of a user and a moment, as text.
+CONTEXT = tuple(
+    feature.name
+    for feature in REQUEST
+    if not feature.is_list and feature.dtype == "string"
 )
-HISTORY_TEXT = ("history_item_ids", "history_event_types", "history_queries")
-HISTORY = (*HISTORY_TEXT, "history_timestamps")
 TARGET = "target_item_ids"
 _BATCH = 1024
 
@@ -100,13 +96,18 @@ def read_requests(
     wanted = np.zeros(int(positions.max(initial=-1)) + 1, bool)
     wanted[positions] = True
     marked = tf.constant(wanted)
-    spec: dict = {
-        name: tf.io.RaggedFeature(tf.string) for name in (*HISTORY_TEXT, TARGET)
+    spec = {
+        feature.name: tf.io.RaggedFeature(tf.as_dtype(feature.dtype))
+        for feature in REQUEST
+        if feature.is_list
     }
-    spec["history_timestamps"] = tf.io.RaggedFeature(tf.int64)
-    spec["timestamp"] = tf.io.FixedLenFeature([], tf.int64)
-    for name in (*CONTEXT, "user_id"):
-        spec[name] = tf.io.FixedLenFeature([], tf.string, "")
+    spec[TARGET] = tf.io.RaggedFeature(tf.string)
+    spec["user_id"] = tf.io.FixedLenFeature([], tf.string)
+
+    def parse(records):
+        parsed = tf.io.parse_example(records, spec)
+        return parsed, from_examples(records, max_history)
+
     dataset = (
         tf.data.TFRecordDataset(files, "GZIP")
         .take(len(wanted))
@@ -114,11 +115,11 @@ def read_requests(
         .filter(lambda position, _: marked[position])
         .map(lambda _, record: record)
         .batch(batch_size)
-        .map(lambda records: tf.io.parse_example(records, spec))
+        .map(parse)
         .prefetch(1)
     )
-    for parsed in dataset:
-        _check_aligned(parsed, HISTORY)
+    for parsed, request in dataset:
+        lengths = _lengths(parsed, HISTORY_NAMES)
         targets = parsed[TARGET].row_lengths().numpy()
         if (targets != 1).any():
             user = parsed["user_id"].numpy()[np.flatnonzero(targets != 1)[0]]
@@ -126,20 +127,9 @@ def read_requests(
                 f"sequence_eval: {TARGET} of user {user.decode()!r} holds "
                 f"{targets[targets != 1][0]} items; allowed: exactly 1"
             )
-        cut = {name: parsed[name][:, -max_history:] for name in HISTORY}
-        request = {name: cut[name].to_tensor() for name in HISTORY}
-        if request["history_item_ids"].shape[1] == 0:
-            # A batch of newcomers still has one (empty) step to attend to.
-            request = {
-                name: tf.pad(values, [[0, 0], [0, 1]], constant_values=empty)
-                for name, values in request.items()
-                for empty in [0 if values.dtype == tf.int64 else ""]
-            }
-        request["timestamp"] = parsed["timestamp"]
-        request.update({name: parsed[name] for name in CONTEXT})
         yield RequestBatch(
             request=request,
-            history_lengths=cut["history_item_ids"].row_lengths().numpy(),
+            history_lengths=np.minimum(lengths, max_history),
             target_item_ids=parsed[TARGET].values.numpy(),
             user_ids=parsed["user_id"].numpy(),
         )
@@ -173,9 +163,8 @@ def read_sequences(
     types = np.array([name.encode() for name in positive_event_types], object)
     rows, lengths, timestamps, positive = [], [], [], []
     for parsed in dataset:
-        _check_aligned(parsed, names)
+        lengths.append(_lengths(parsed, names))
         rows.append(lookup(parsed["history_item_ids"].values).numpy())
-        lengths.append(parsed["history_item_ids"].row_lengths().numpy())
         timestamps.append(parsed["history_timestamps"].values.numpy())
         positive.append(
             np.isin(parsed["history_event_types"].values.numpy(), types)
@@ -192,7 +181,8 @@ def read_sequences(
     )
 
 
-def _check_aligned(parsed, names):
+def _lengths(parsed, names):
+    """Returns int64 [B], the one length of each example's lists."""
     first = parsed[names[0]].row_lengths().numpy()
     for name in names[1:]:
         other = parsed[name].row_lengths().numpy()
@@ -202,3 +192,4 @@ def _check_aligned(parsed, names):
                 f"{name} has {other[at]} steps where {names[0]} has "
                 f"{first[at]}; allowed: lists of one length"
             )
+    return first

@@ -1,0 +1,1 @@
+"""Decides whether what was trained may be pushed, and says why not."""
