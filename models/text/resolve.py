@@ -19,6 +19,8 @@ ROLES = ("item", "query")
 _SHORT_HANDLE = re.compile(r"[\w-]+/[\w.-]+/\d+")
 # Differs at each saving of the same model.
 _NOT_CONTENT = "fingerprint.pb"
+_GRAPH = "saved_model.pb"
+_NUMBER = re.compile(r"_\d+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,18 +36,35 @@ class EncoderPaths:
     encoder: pathlib.Path
 
     def digest(self) -> str:
-        """Hashes what both folders hold; the same on every machine."""
+        """Hashes what both models compute; the same on every machine.
+
+        Variables and assets count as they are, of `saved_model.pb` the
+        functions, without the numbers that TensorFlow puts after names.
+        """
         digest = hashlib.sha256()
         for root in (self.preprocess, self.encoder):
             for path in sorted(root.rglob("*")):
                 if not path.is_file() or path.name == _NOT_CONTENT:
                     continue
                 name = path.relative_to(root).as_posix()
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256")
-                digest.update(f"{name}\0{content.hexdigest()}\n".encode())
+                digest.update(f"{name}\0{_file_digest(path)}\n".encode())
             digest.update(b"\n")
         return digest.hexdigest()
+
+
+def _file_digest(path: pathlib.Path) -> str:
+    if path.name != _GRAPH:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    functions = sorted(
+        _NUMBER.sub("_", str(function))
+        for graph in model.meta_graphs
+        for function in graph.graph_def.library.function
+    )
+    return hashlib.sha256("\0".join(functions).encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

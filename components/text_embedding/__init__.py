@@ -1,0 +1,1 @@
+"""The node that encodes each distinct text once."""
