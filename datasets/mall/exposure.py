@@ -31,10 +31,12 @@ _MIX = np.array(
 )
 # Days for which an item counts as new, and how much more it is shown.
 FRESH_DAYS = 3
-_FRESH_BOOST = 4.0
+_FRESH_BOOST = 8.0
 # How far search results follow brand and attribute of what is wanted.
 _BRAND_MATCH, _OPTION_MATCH, _GOOD = 1.6, 1.0, 0.3
 _BOUGHT_BEFORE = 5.0
+# Items that are drawn for each slot: some come twice, some match better.
+_POOL = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,8 +143,8 @@ class Shelf:
         return items
 
     def _pool(self, rng, page):
-        """Draws twice as many items as a page has, int [pages, 2 slots]."""
-        shape = (len(page.users), 2 * self.page_size)
+        """Draws three times as many items as a page has slots."""
+        shape = (len(page.users), _POOL * self.page_size)
         mix = np.cumsum(_MIX, axis=1)[page.scene]
         source = (mix[:, None, :] <= rng.random((*shape, 1))).sum(2)
         source = np.minimum(source, len(_SOURCES) - 1)

@@ -14,7 +14,7 @@ from datasets.mall.catalogue import Catalogue
 from datasets.mall.settings import MallSettings
 from datasets.mall.shoppers import Shoppers, Tastes
 
-_BIAS = -4.4
+_BIAS = -4.9
 # No interest in the leaf: this much below an interest of strength 0.
 _NO_INTEREST = -0.9
 _STYLE, _BRAND, _PRICE, _QUALITY, _SEASON = 1.0, 1.0, -4.0, 0.45, 0.5
@@ -151,12 +151,12 @@ def funnel_probabilities(logit: np.ndarray) -> dict[str, np.ndarray]:
       `view`, `favorite`, `cart`, `buy_now` given the click; `buy` and
       `uncart` given that it was put into the cart.
     """
-    keen = np.clip(0.5 * logit, -1.5, 1.5)
+    keen = np.clip(0.5 * (logit + 0.2), -1.5, 1.5)
     return {
         "view": np.full(logit.shape, 0.7),
         "favorite": np.clip(0.05 * np.exp(keen), 0, 0.5),
-        "cart": np.clip(0.09 * np.exp(keen), 0, 0.6),
+        "cart": np.clip(0.08 * np.exp(keen), 0, 0.6),
         "buy_now": np.clip(0.006 * np.exp(keen), 0, 0.2),
-        "buy": np.clip(0.3 * np.exp(0.5 * keen), 0, 0.8),
+        "buy": np.clip(0.22 * np.exp(0.5 * keen), 0, 0.8),
         "uncart": np.full(logit.shape, 0.1),
     }

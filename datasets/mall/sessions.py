@@ -27,7 +27,10 @@ _GO_ON = 0.7
 _MAX_PAGES = 9
 # A session ends with the page on which this many seconds have passed.
 _PATIENCE = 1500
-_WISH = 1.5  # what a thing that is bought again gains in the logit
+# What a thing that is bought again gains in the logit.
+_WISH = 1.5
+# Longer stay of those who favorite, cart or buy; their events fall in it.
+_DECIDE_SECONDS = 40
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -302,45 +305,45 @@ class Day:
         """
         rng, users = self._rng, self.users[rows]
         dwell = 12 + np.minimum(rng.exponential(22, clicked.shape), 75)
-        dwell = dwell.astype(np.int64) * clicked
+        dwell = dwell.astype(np.int64)
+        chances = relevance.funnel_probabilities(logit)
+        happens = {
+            name: clicked & (rng.random(clicked.shape) < chance)
+            for name, chance in chances.items()
+        }
+        cart = happens["cart"]
+        buy = (cart & happens["buy"]) | (~cart & happens["buy_now"])
+        deep = cart | buy | happens["favorite"]
+        dwell = (dwell + _DECIDE_SECONDS * deep) * clicked
         glance = rng.integers(1, 3, size=clicked.shape)
         spent = np.cumsum(dwell + glance, axis=1)
         page, slot = np.nonzero(clicked)
         start = self._now[rows[page]] + (spent - dwell)[page, slot]
         self._now[rows] += spent[:, -1] + rng.integers(4, 40, size=len(rows))
 
-        chances = relevance.funnel_probabilities(logit[page, slot])
-        happens = {
-            name: rng.random(len(page)) < chance
-            for name, chance in chances.items()
-        }
-        cart = happens["cart"]
-        buy = (cart & happens["buy"]) | (~cart & happens["buy_now"])
         steps = (
-            ("click", 0, np.ones(len(page), bool)),
+            ("click", 0, clicked),
             ("view", 2, happens["view"]),
-            ("favorite", 5, happens["favorite"]),
-            ("cart", 7, cart),
-            ("uncart", 9, cart & ~buy & happens["uncart"]),
-            ("buy", 10, buy),
+            ("favorite", 12, happens["favorite"]),
+            ("cart", 20, cart),
+            ("uncart", 38, cart & ~buy & happens["uncart"]),
+            ("buy", 45, buy),
         )
         more = 1 + rng.binomial(2, 0.15, len(page))
-        for order, (name, after, chosen) in enumerate(steps):
+        for order, (name, after, where) in enumerate(steps):
+            chosen = where[page, slot]
             at, item = page[chosen], items[page, slot][chosen]
             fields = self._common(rows[at], item, scene[at])
             if name in ("cart", "buy"):
                 consumable = self._repeat_days[item] > 0
-                many = np.where(consumable, more[chosen], 1)
-                fields["quantity"] = many
+                fields["quantity"] = np.where(consumable, more[chosen], 1)
             self._record(
                 rows[at], start[chosen] + after, type=TYPE[name], **fields
             )
             self._events[-1]["order"] += order
         self._steps[rows] += len(steps)
-        self._use_up(users[page[buy]], items[page, slot][buy])
-        bought = np.zeros(len(rows), bool)
-        bought[page[buy | cart]] = True
-        return bought
+        self._use_up(users[np.nonzero(buy)[0]], items[buy])
+        return (cart | buy).any(1)
 
     def _use_up(self, users, items):
         """Remembers when what was bought runs out."""

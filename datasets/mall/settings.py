@@ -46,7 +46,7 @@ class MallSettings(Settings):
     num_users: int = 2000
     num_days: int = 24
     start_date: str = "2025-10-20"
-    sessions_per_user_day: float = 0.15
+    sessions_per_user_day: float = 0.14
     page_size: int = 6
     new_items_per_day: int = 25
     new_user_share: float = 0.1

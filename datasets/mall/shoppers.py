@@ -26,7 +26,7 @@ DEVICES = ("android", "ios", "web", "mini_program")
 _CITY_WEIGHTS = 1 / (3 + np.arange(len(CITIES)))
 _DEVICE_WEIGHTS = np.array([0.46, 0.33, 0.08, 0.13])
 _MEAN_STRENGTH, _NEW_STRENGTH = 1.6, 2.6
-_STRENGTH_STEP, _STYLE_STEP, _SWITCH_RATE = 0.16, 0.08, 0.05
+_STRENGTH_STEP, _STYLE_STEP, _SWITCH_RATE = 0.18, 0.10, 0.08
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,17 @@ from datasets.mall.randomness import generator
 from datasets.mall.settings import DAY_SECONDS, MallSettings
 from datasets.mall.shoppers import Shoppers
 
-# Visits by hour of the local day: lunch, and the evening above all.
+# Visits by hour of the local day: lunch, and the evening above all. None
+# begins before 2, so that none meets one that began before midnight.
 _HOURS = np.array(
-    [0, 4, 2, 1, 1, 2, 6, 14, 22, 30, 36, 36,
+    [0, 0, 3, 1, 1, 2, 6, 14, 22, 30, 36, 36,
      46, 42, 34, 32, 33, 36, 40, 52, 68, 76, 62, 30],
     float,
 )  # fmt: skip
 _WEEKDAYS = (0.92, 0.92, 0.95, 0.97, 1.02, 1.18, 1.14)
 _FESTIVAL = 1.35
 # Sessions of one shopper begin at least this far apart, and are shorter.
-GAP_SECONDS = 3600
+GAP_SECONDS = 5400
 
 
 def draw_visits(
@@ -32,7 +33,7 @@ def draw_visits(
     Returns:
       int64 [sessions] rows of shoppers, ascending, and int64 [sessions]
       when they begin, Unix seconds, ascending for each shopper. Those of one
-      shopper begin an hour or more apart.
+      shopper begin GAP_SECONDS or more apart.
     """
     rng = generator(settings.seed, "visits", day)
     start = settings.day_start(day)
