@@ -20,6 +20,8 @@ from schema.errors import DataError
 # read, and put aside later for its length.
 BLOCK_BYTES = 64 * 2**20
 _HEADER_BYTES = 2**20
+# What Arrow says of a file without a line after its header.
+_NO_ROWS = ("Empty CSV", "file is too short")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -182,7 +184,7 @@ def read_text(
                 rows += table.num_rows
                 yield table
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        if "Empty CSV" not in str(error):
+        if not any(words in str(error) for words in _NO_ROWS):
             raise _bad_file(path, encoding, error) from error
     if broken:
         rows += len(broken)
