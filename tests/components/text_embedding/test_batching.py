@@ -1,0 +1,28 @@
+import numpy as np
+
+from components.text_embedding.batching import pack
+
+
+def test_by_hand():
+    batches = pack(np.array([5, 2, 9, 2, 3]), 10)
+    # 2, 2, 3 cost 9; with 5 they would cost 20; 5 and 9 would cost 18.
+    assert [batch.tolist() for batch in batches] == [[1, 3, 4], [0], [2]]
+
+
+def test_one_that_is_too_long_goes_alone():
+    batches = pack(np.array([200, 1, 1, 300]), 64)
+    assert [batch.tolist() for batch in batches] == [[1, 2], [0], [3]]
+
+
+def test_nothing():
+    assert pack(np.array([], int), 64) == []
+
+
+def test_each_once_within_the_budget():
+    counts = np.random.default_rng(0).integers(1, 129, 5000)
+    batches = pack(counts, 2048)
+    together = np.concatenate(batches)
+    assert sorted(together.tolist()) == list(range(5000))
+    assert all(len(b) * counts[b].max() <= 2048 for b in batches)
+    padded = sum(len(b) * counts[b].max() for b in batches)
+    assert padded < 1.05 * counts.sum()
