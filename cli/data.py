@@ -63,16 +63,18 @@ def generate(
     What is not given is as in the preset `demo`.
     """
     from datasets import mall
-    from datasets.mall.settings import MallSettings
 
-    given = {
-        "num_items": items,
-        "num_users": users,
-        "num_days": days,
-        "seed": seed,
-    }
-    settings = MallSettings(
-        **{name: value for name, value in given.items() if value is not None}
+    usual = mall.MallSettings()
+    num_items = usual.num_items if items is None else items
+    num_days = usual.num_days if days is None else days
+    most_new = num_items // (2 * max(num_days, 1))
+    settings = mall.MallSettings(
+        num_items=num_items,
+        num_users=usual.num_users if users is None else users,
+        num_days=num_days,
+        # A small catalogue over many days has fewer to list each day.
+        new_items_per_day=min(usual.new_items_per_day, max(most_new, 0)),
+        seed=usual.seed if seed is None else seed,
     )
     _print_counts(mall.generate(settings, output))
     click.echo(f"simulated tables: {output}")

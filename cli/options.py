@@ -4,9 +4,18 @@ import pathlib
 
 import click
 
-# The functions of `pipeline/configs.py`, which is not imported for `--help`;
-# a test holds the two together.
-PRESETS = ("demo", "movielens", "jdata", "taobao", "amazon-cn", "beauty")
+# The names in `pipeline/presets.py`, which is not imported for `--help`; a
+# test holds the two together.
+PRESETS = (
+    "demo",
+    "movielens",
+    "jdata",
+    "taobao",
+    "amazon-cn",
+    "beauty",
+    "custom",
+    "tiny",
+)
 
 runs = click.option(
     "--runs",

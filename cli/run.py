@@ -14,6 +14,7 @@ if typing.TYPE_CHECKING:
 # A search that makes sense in a data set whose titles can be read.
 SAMPLE_QUERIES = {
     "demo": "无线鼠标",
+    "tiny": "无线鼠标",
     "amazon-cn": "手机",
     "movielens": "Star Wars",
 }
@@ -29,7 +30,8 @@ SAMPLE_QUERIES = {
     "--preset",
     type=click.Choice(options.PRESETS),
     required=True,
-    help="Data set and settings; demo simulates a Chinese mall.",
+    help="Data set and settings; demo simulates a Chinese mall, custom takes "
+    "tables of your own.",
 )
 @options.existing_dir(
     "--data",

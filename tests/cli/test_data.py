@@ -131,14 +131,14 @@ def test_the_mall_takes_the_sizes_that_are_asked_for(tmp_path):
     result = _call(
         "generate",
         f"--output={tmp_path}",
-        "--items=300",
+        "--items=400",
         "--users=40",
-        "--days=4",
+        "--days=10",
         "--seed=3",
     )
     assert result.exit_code == 0, result.stderr
     rows = pq.ParquetFile(tmp_path / "items" / "part-00000.parquet").metadata
-    assert rows.num_rows == 300
+    assert rows.num_rows == 400
     assert f"simulated tables: {tmp_path}" in result.stdout
     assert _call("check", tmp_path).exit_code == 0
 
