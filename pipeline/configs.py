@@ -11,7 +11,7 @@ from components.retrieval_evaluator.settings import (
     RetrievalEvaluationSettings,
 )
 from components.serving_validator.settings import ServingValidatorSettings
-from datasets.mall import MallSettings
+from datasets.mall.settings import MallSettings
 from models.index.settings import IndexSettings
 from models.serving_graph.settings import ServableSettings
 from models.settings import ModelSettings, TrainingSettings

@@ -16,7 +16,7 @@ from components.retrieval_evaluator.settings import (
     RetrievalEvaluationSettings,
 )
 from components.serving_validator.settings import ServingValidatorSettings
-from datasets.mall import MallSettings
+from datasets.mall.settings import MallSettings
 from models.index.settings import IndexSettings
 from models.serving_graph.settings import ServableSettings
 from models.settings import ModelSettings, TrainingSettings
@@ -32,6 +32,18 @@ SHOP_FUNNEL = (
 CHOICES = ("click", "favorite", "cart", "buy")
 # The encoder that `daogou encoder build` makes without a hub.
 OFFLINE_TEXT = {"preprocess": E5_SMALL_ZH, "encoder": E5_SMALL_ZH}
+
+# The mall's bots make 300 events an hour, its busiest shopper far fewer.
+MALL_BEHAVIOR = {"max_events_per_hour": 250}
+# Only what must hold at any size: the index finds, the servable answers.
+NO_QUALITY = {
+    "min_recall_at_50_over_popularity": 0.0,
+    "min_recall_at_50_over_item_knn": 0.0,
+    "min_ndcg_at_10_over_popularity": 0.0,
+    "min_ndcg_at_10_over_item_knn": 0.0,
+    "min_auc": 0.0,
+    "max_log_loss_over_prior": 10.0,
+}
 
 
 def _preset(
@@ -88,6 +100,7 @@ def demo() -> PipelineConfig:
         "Simulated mall 模拟商城",
         "mall",
         mall=MallSettings(),
+        behavior_log=MALL_BEHAVIOR,
     )
 
 
@@ -101,7 +114,9 @@ def tiny() -> PipelineConfig:
         "Tiny simulated mall 迷你商城",
         "mall",
         mall=MallSettings(num_items=400, num_users=200, num_days=10),
+        behavior_log=MALL_BEHAVIOR,
         training={"max_epochs": 4},
+        gate=NO_QUALITY,
     )
 
 
@@ -177,7 +192,7 @@ def custom() -> PipelineConfig:
     `daogou run --preset custom --data DIR`, where DIR holds `events/` and
     `items/`, and `users/` and `campaigns/` if there are any, as Parquet.
     """
-    return _preset("custom", "Own data", "contract")
+    return _preset("custom", "Own data", "production")
 
 
 _PRESETS: dict[str, collections.abc.Callable[[], PipelineConfig]] = {

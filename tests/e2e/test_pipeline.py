@@ -1,0 +1,172 @@
+"""The smallest preset from raw logs to answers, as a user would run it."""
+
+import dataclasses
+import json
+import sqlite3
+
+import pytest
+
+from pipeline import local_runner, presets
+from schema.errors import GateError
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def report(shop):
+    return json.loads((shop.home / "latest" / "report.json").read_text())
+
+
+def node_states(output):
+    """Returns what follows each node's name in the printed lines."""
+    lines = [line for line in output.splitlines() if line.startswith("[")]
+    return {
+        line.split("] ")[1].split(" ")[0]: line.split("… ")[1]
+        for line in lines
+        if "… " in line
+    }
+
+
+def test_every_event_is_accounted_for(report):
+    events = report["counts"]["events"]
+    assert events["in"] > 10_000
+    assert events["in"] == sum(
+        events[key] for key in ("kept", "deduplicated", "bots", "quarantined")
+    )
+    # The mall plants some of each.
+    assert min(events.values()) > 0
+
+
+def test_report_has_every_promised_key(report):
+    assert report["dataset"]
+    assert report["simulated"] is True
+    for method in ("model", "popularity", "item_knn"):
+        metrics = report["retrieval"][method]
+        for name in ("recall@10", "recall@50", "ndcg@10", "coverage@10"):
+            assert 0 <= metrics[name] <= 1
+    assert set(report["ranking"]) == {"click", "cart", "buy"}
+    for head in report["ranking"].values():
+        assert 0 <= head["auc"] <= 1
+        assert head["log_loss"] > 0
+        assert head["prior_log_loss"] > 0
+    assert report["index"]["items"] > 300
+    assert report["index"]["recall@100"] >= 0.95
+    assert {"recommend", "search", "similar", "rank"} <= set(
+        report["servable"]["signatures"]
+    )
+    assert report["seconds"]["Trainer"] > 0
+
+
+def test_model_learns_something_even_at_this_size(report):
+    retrieval = report["retrieval"]
+    assert (
+        retrieval["model"]["recall@50"] > retrieval["popularity"]["recall@50"]
+    )
+    click = report["ranking"]["click"]
+    assert click["auc"] > 0.55
+    assert click["log_loss"] < click["prior_log_loss"]
+
+
+def test_html_report_is_self_contained(shop):
+    page = (shop.home / "latest" / "report.html").read_text()
+    assert "<svg" in page
+    assert "src=" not in page.replace('src="data:', "")
+    assert "<link" not in page
+    assert "SIMULATED" in page.upper()
+
+
+def test_pushed_version_is_whole_and_named_in_the_report(shop, report):
+    [(version, files)] = list(shop.versions().items())[:1]
+    assert report["servable"]["version"] == version
+    assert "saved_model.pb" in files
+    assert "assets.extra/tf_serving_warmup_requests" in files
+    assert not list((shop.home / "serving" / "daogou").glob(".tmp*"))
+
+
+def test_metadata_recorded_every_node_as_complete(shop):
+    connection = sqlite3.connect(shop.home / "pipeline" / "metadata.db")
+    states = dict(
+        connection.execute(
+            "select Type.name, min(Execution.last_known_state) from Execution "
+            "join Type on Type.id = Execution.type_id group by Type.name"
+        ).fetchall()
+    )
+    complete = 3
+    assert len(states) >= 15
+    assert set(states.values()) == {complete}
+
+
+def test_recommend_answers_json_and_nothing_else(shop):
+    users = json.loads(shop.daogou("users", "--json").stdout)
+    user = users[0] if isinstance(users, list) else users["users"][0]
+    name = user["user_id"] if isinstance(user, dict) else user
+    done = shop.daogou("recommend", "--user", name, "--k", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    items = answer["items"]
+    assert len({item["item_id"] for item in items}) == 5
+    assert all(item["title"] for item in items)
+    scores = [item["score"] for item in items]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_search_finds_what_was_asked_for(shop):
+    done = shop.daogou("search", "电饭煲", "--k", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    titles = [item["title"] for item in json.loads(done.stdout)["items"]]
+    assert any("电饭煲" in title or "锅" in title for title in titles), titles
+
+
+def test_similar_leaves_the_item_itself_out(shop):
+    found = shop.daogou("search", "耳机", "--k", "1", "--json")
+    item = json.loads(found.stdout)["items"][0]["item_id"]
+    done = shop.daogou("similar", "--item", item, "--k", "5", "--json")
+    ids = [row["item_id"] for row in json.loads(done.stdout)["items"]]
+    assert len(ids) == 5
+    assert item not in ids
+
+
+def test_second_run_is_all_cached(shop):
+    before = shop.versions()
+    states = node_states(shop.run())
+    assert len(states) >= 25
+    assert {state.split()[0] for state in states.values()} == {"cached"}
+    assert shop.versions() == before
+
+
+def test_failed_gate_stops_the_push_and_says_which(shop, monkeypatch):
+    strict = presets.by_name("tiny")
+    strict = dataclasses.replace(
+        strict,
+        gate=dataclasses.replace(strict.gate, min_index_recall=1.01)
+        if hasattr(strict.gate, "min_index_recall")
+        else strict.gate,
+    )
+    monkeypatch.setattr(presets, "by_name", lambda name, seed: strict)
+    before = shop.versions()
+    latest = (shop.home / "latest").resolve()
+    with pytest.raises(GateError, match=r"recall@100.*1\.01"):
+        local_runner.run("tiny", runs=shop.runs)
+    assert shop.versions() == before
+    assert (shop.home / "latest").resolve() == latest
+
+
+def test_killed_runs_leave_the_pushed_version_and_the_next_finishes(shop):
+    before = shop.versions()
+    for node in ("Trainer", "Servable", "Pusher"):
+        shop.run_and_kill(node, "--seed", "7")
+        now = shop.versions()
+        assert {name: now[name] for name in before} == before
+        for files in now.values():
+            assert "saved_model.pb" in files
+    output = shop.run("--seed", "7")
+    states = node_states(output)
+    # What was done before the kill is not done again.
+    for node in ("BehaviorLog", "TextEmbedding", "Trainer"):
+        assert states[node].startswith("cached")
+    after = shop.versions()
+    assert len(after) == len(before) + 1
+    newest = max(after, key=int)
+    assert int(newest) > max(map(int, before))
+    assert set(after[newest]) == set(before[max(before, key=int)])
+    assert shop.daogou("search", "手机", "--json").returncode == 0
