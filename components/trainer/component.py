@@ -1,0 +1,108 @@
+"""TFX's Trainer, extended by transformed items and text vectors."""
+
+from typing import Any
+
+from tfx import types
+from tfx.components import Trainer
+from tfx.components.trainer import executor
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_component_specs as specs
+from tfx.types.component_spec import ChannelParameter
+from tfx.utils import json_utils
+
+from components.artifacts import TextVectors
+
+ITEM_TRANSFORM_GRAPH_KEY = "item_transform_graph"
+TRANSFORMED_ITEMS_KEY = "transformed_items"
+TEXT_VECTORS_KEY = "text_vectors"
+# `examples` has splits that TrainArgs does not name.
+TRANSFORMED_EXAMPLES_KEY = "transformed_examples"
+
+# Keys of `fn_args.custom_config` that hold an input's folder.
+FOLDERS = {
+    TRANSFORMED_EXAMPLES_KEY: specs.EXAMPLES_KEY,
+    ITEM_TRANSFORM_GRAPH_KEY: ITEM_TRANSFORM_GRAPH_KEY,
+    TRANSFORMED_ITEMS_KEY: TRANSFORMED_ITEMS_KEY,
+    TEXT_VECTORS_KEY: TEXT_VECTORS_KEY,
+}
+
+
+class RecommenderTrainerSpec(specs.TrainerSpec):
+    """The Trainer's specification with three more inputs."""
+
+    INPUTS = {
+        **specs.TrainerSpec.INPUTS,
+        ITEM_TRANSFORM_GRAPH_KEY: ChannelParameter(
+            type=standard_artifacts.TransformGraph
+        ),
+        TRANSFORMED_ITEMS_KEY: ChannelParameter(
+            type=standard_artifacts.Examples
+        ),
+        TEXT_VECTORS_KEY: ChannelParameter(type=TextVectors),
+    }
+
+
+class RecommenderTrainerExecutor(executor.GenericExecutor):
+    """Hands the folders of all inputs to `run_fn` in `custom_config`."""
+
+    def _GetFnArgs(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
+        folders = {
+            key: artifact_utils.get_single_uri(input_dict[source])
+            for key, source in FOLDERS.items()
+        }
+        fn_args.custom_config = {**(fn_args.custom_config or {}), **folders}
+        return fn_args
+
+
+class RecommenderTrainer(Trainer):
+    """Trains by a `run_fn` on behaviour, items and text vectors.
+
+    Outputs are the Trainer's: `model` and `model_run`. `run_fn` finds the
+    keys of `FOLDERS` in `fn_args.custom_config`, each the folder of an input.
+
+    Args:
+      run_fn: Dotted path of the training function.
+      examples: Transformed behaviour.
+      transform_graph: Transform graph of behaviour.
+      item_transform_graph: Transform graph of items.
+      transformed_items: Transformed items, split `all`.
+      text_vectors: `TextVectors` of items and queries.
+      custom_config: What else `run_fn` reads: settings, code digest.
+      train_args: As the Trainer has it.
+      eval_args: As the Trainer has it.
+    """
+
+    SPEC_CLASS = RecommenderTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(RecommenderTrainerExecutor)
+
+    def __init__(
+        self,
+        *,
+        run_fn: str,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        item_transform_graph: types.BaseChannel,
+        transformed_items: types.BaseChannel,
+        text_vectors: types.BaseChannel,
+        custom_config: dict[str, Any],
+        train_args: trainer_pb2.TrainArgs | None = None,
+        eval_args: trainer_pb2.EvalArgs | None = None,
+    ):
+        spec = RecommenderTrainerSpec(
+            run_fn=run_fn,
+            examples=examples,
+            transform_graph=transform_graph,
+            item_transform_graph=item_transform_graph,
+            transformed_items=transformed_items,
+            text_vectors=text_vectors,
+            custom_config=json_utils.dumps(custom_config),
+            train_args=train_args or trainer_pb2.TrainArgs(),
+            eval_args=eval_args or trainer_pb2.EvalArgs(),
+            model=types.Channel(type=standard_artifacts.Model),
+            model_run=types.Channel(type=standard_artifacts.ModelRun),
+        )
+        # The Trainer's own constructor knows its own inputs only.
+        super(Trainer, self).__init__(spec=spec)

@@ -1,0 +1,154 @@
+"""Writes the trained model with its functions (docs/architecture.md)."""
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import features, inputs
+from models.recommender import Recommender
+from models.requests import request_spec
+
+
+class TrainedModel(tf.Module):
+    """What `Trainer` saves; other nodes call its functions by name.
+
+    Requests are strings and times: the transform graph, the text encoder and
+    the vectors of all items are inside. Loading it takes TensorFlow and
+    TensorFlow Text only.
+
+    Args:
+      model: Trained, with its items frozen.
+      transform: The transform graph of behaviour.
+      encoder: A `models.text.hub.TextEncoder`, or None where there is no text.
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        transform: tft.TFTransformOutput,
+        encoder: tf.Module | None,
+    ):
+        super().__init__(name="trained_model")
+        raw_spec = {
+            name: spec
+            for name, spec in transform.raw_feature_spec().items()
+            if not name.startswith(features.LABEL_PREFIX)
+        }
+        settings, items = model.settings, model.items
+        # Saving loses track of tables and variables that are not attributes.
+        # Not the Keras model itself: its optimiser and its item tower are
+        # not needed for answers.
+        self.transform = transform.transform_features_layer()
+        self.encoder = encoder
+        self.items = items
+        self.weights = [
+            *model.query_tower.variables,
+            *model.ranking.variables,
+            *model.item_tower.text_projection.variables,
+            *model.query_text.variables,
+            model.representations,
+        ]
+
+        def encode(query):
+            if encoder is None:
+                return tf.zeros([tf.shape(query)[0], 0])
+            return encoder.encode_distinct(query, role="query")
+
+        def prepare(request):
+            transformed = _dense(self.transform(_raw_features(request)))
+            events = tf.reshape(
+                transformed["history_event_indices"],
+                tf.shape(request["history_event_types"]),
+            )
+            batch = {
+                **transformed,
+                **request,
+                "history_event_indices": events,
+            }
+            return inputs.request_inputs(batch, settings, items.lookup)
+
+        def query_vectors(request):
+            prepared = prepare(request)
+            return model.query(
+                prepared,
+                encode(request["query"]),
+                model.frozen(prepared["rows"]),
+            )[0]
+
+        def rank_scores(request, item_rows):
+            chances = model.rank(
+                prepare(request), encode(request["query"]), item_rows
+            )
+            return {
+                "score": model.combined_score(chances),
+                **{f"p_{head}": chance for head, chance in chances.items()},
+            }
+
+        def rank_examples(examples):
+            parsed = tf.io.parse_example(examples, raw_spec)
+            batch = _dense(self.transform(parsed))
+            chances = model.rank(
+                inputs.request_inputs(batch, settings, items.lookup),
+                encode(batch["query"]),
+                items.lookup(batch["item_id"])[:, None],
+            )
+            return {
+                f"p_{head}": chance[:, 0] for head, chance in chances.items()
+            }
+
+        def item_vectors():
+            return model.score_vectors(model.representations[1:])
+
+        strings = tf.TensorSpec([None], tf.string)
+        rows = tf.TensorSpec([None, None], tf.int32, name="item_rows")
+        self.encode_queries = tf.function(encode, input_signature=[strings])
+        self.query_vectors = tf.function(
+            query_vectors, input_signature=[request_spec()]
+        )
+        self.rank_scores = tf.function(
+            rank_scores, input_signature=[request_spec(), rows]
+        )
+        self.rank_examples = tf.function(
+            rank_examples,
+            input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
+        )
+        self.item_vectors = tf.function(item_vectors, input_signature=[])
+        self.item_ids = tf.function(items.item_ids, input_signature=[])
+        self.lookup = tf.function(
+            items.lookup, input_signature=[tf.TensorSpec(None, tf.string)]
+        )
+
+
+def _raw_features(request):
+    """Shapes a request as raw examples are parsed: [B, 1], lists sparse.
+
+    The sparse lists hold every column, padding too, so that what becomes of
+    them still lines up with the request's columns.
+    """
+    raw = {}
+    for name, values in request.items():
+        if values.shape.rank == 1:
+            raw[name] = values[:, None]
+        else:
+            everywhere = tf.where(tf.ones_like(values, tf.bool))
+            raw[name] = tf.SparseTensor(
+                everywhere,
+                tf.reshape(values, [-1]),
+                tf.shape(values, tf.int64),
+            )
+    return raw
+
+
+def _dense(transformed):
+    return {
+        name: tf.sparse.to_dense(values)
+        if isinstance(values, tf.SparseTensor)
+        else values
+        for name, values in transformed.items()
+    }
+
+
+def save(trained: TrainedModel, folder: str) -> None:
+    """Writes the SavedModel; `serving_default` reads raw examples."""
+    tf.saved_model.save(
+        trained, folder, signatures={"serving_default": trained.rank_examples}
+    )

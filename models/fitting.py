@@ -1,0 +1,265 @@
+"""The training loop: schedule, optimiser, early stopping, what it leaves."""
+
+import json
+import math
+import os
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from models.recommender import Recommender
+from models.settings import TrainingSettings
+
+# Steps between two validations of ranking, where a pass is longer.
+_RANKING_INTERVAL = 200
+_VALIDATION_BATCHES = 100
+_SHUFFLED = 20_000
+
+
+class WarmupCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly to the peak, then falls along a cosine to a tenth.
+
+    Args:
+      peak: Highest learning rate.
+      warmup_steps: Steps to it.
+      decay_steps: Steps from it to a tenth of it.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, decay_steps: int):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.decay_steps = decay_steps
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, a float32 scalar."""
+        step = tf.cast(step, tf.float32)
+        rise = (step + 1) / (self.warmup_steps + 1)
+        done = (step - self.warmup_steps) / self.decay_steps
+        done = tf.clip_by_value(done, 0.0, 1.0)
+        fall = 0.55 + 0.45 * tf.cos(math.pi * done)
+        return self.peak * tf.minimum(rise, fall)
+
+    def get_config(self) -> dict:
+        """Returns the arguments."""
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "decay_steps": self.decay_steps,
+        }
+
+
+class KeepBest(tf.keras.callbacks.Callback):
+    """Validates, keeps the best weights, stops when it gets no better.
+
+    Args:
+      validate: Takes an epoch's logs and returns metrics of the model as it
+        is; the one called `monitor` decides, the higher the better.
+      monitor: Name of the deciding metric.
+      every: Epochs between validations.
+      patience: Validations without a better result before stopping.
+      max_seconds: Wall time after which it stops; 0 for no limit.
+    """
+
+    def __init__(self, validate, monitor, every, patience, max_seconds):
+        super().__init__()
+        self._validate, self._monitor = validate, monitor
+        self._every, self._patience = every, patience
+        self._deadline = time.monotonic() + (max_seconds or math.inf)
+        self._best, self._weights, self._worse = -math.inf, None, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Validates every so many epochs."""
+        late = time.monotonic() > self._deadline
+        if (epoch + 1) % self._every == 0 or late:
+            metrics = self._validate(logs)
+            logs.update(metrics)
+            if metrics[self._monitor] > self._best:
+                self._best, self._worse = metrics[self._monitor], 0
+                self._weights = self.model.get_weights()
+            else:
+                self._worse += 1
+        if late or self._worse >= self._patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        """Puts the best weights back."""
+        if self._weights is not None:
+            self.model.set_weights(self._weights)
+
+
+class Record(tf.keras.callbacks.Callback):
+    """Keeps every epoch's logs, with the seconds it took, in `rows`."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self._started = [], 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds a row."""
+        row = {name: float(value) for name, value in logs.items()}
+        seconds = round(time.monotonic() - self._started, 3)
+        self.rows.append({"epoch": epoch + 1, **row, "seconds": seconds})
+
+
+def _compile(model, settings):
+    optimizer = tf.keras.optimizers.AdamW(
+        WarmupCosine(
+            settings.learning_rate, settings.warmup_steps, settings.decay_steps
+        ),
+        weight_decay=settings.weight_decay,
+        global_clipnorm=settings.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(
+        var_names=["bias", "gamma", "beta", "gate"]
+    )
+    model.compile(optimizer=optimizer, jit_compile=settings.jit_compile)
+
+
+def _run(model, batches, epochs, steps, keep_best, log_dir, name):
+    record = Record()
+    board = tf.keras.callbacks.TensorBoard(
+        os.path.join(log_dir, name), write_graph=False
+    )
+    model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        callbacks=[keep_best, record, board],
+        verbose=0,
+    )
+    return record.rows
+
+
+def fit_retrieval(
+    model: Recommender,
+    sequences: tf.data.Dataset,
+    settings: TrainingSettings,
+    log_dir: str,
+) -> list[dict]:
+    """Trains the towers on sequences and stores all item vectors.
+
+    Stops when the mean of 1 / log2(rank + 1) of held-out targets, ranked
+    among all items, gets no better; the best weights stay.
+
+    Args:
+      model: To be trained.
+      sequences: Single examples as `models.inputs.sequence_inputs` makes
+        them; kept in memory.
+      settings: Of the training.
+      log_dir: For TensorBoard.
+
+    Returns:
+      A row an epoch: losses, validation metrics, seconds.
+    """
+    sequences = sequences.cache()
+    count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
+    held_out = sequences.filter(lambda x: tf.reduce_any(x["validation"]))
+    held_out = held_out.batch(settings.sequence_batch).cache()
+
+    def validate(logs):
+        model.freeze_items()
+        ranks = [model.validation_ranks(batch).numpy() for batch in held_out]
+        rank = np.concatenate([np.zeros(0), *ranks])
+        if not len(rank):  # too few users to hold any out
+            return {"val_gain": -logs["loss"]}
+        return {
+            "val_gain": float(np.mean(1 / np.log2(rank + 2))),
+            "val_recall@10": float(np.mean(rank < 10)),
+            "val_recall@50": float(np.mean(rank < 50)),
+        }
+
+    model.item_tower.trainable = model.query_tower.trainable = True
+    model.ranking.trainable = False
+    _compile(model, settings)
+    batch = min(settings.sequence_batch, count)
+    # For ever and in batches that are always full, so that one graph serves.
+    batches = (
+        sequences.repeat()
+        .shuffle(min(count, _SHUFFLED), seed=settings.seed)
+        .batch(batch, drop_remainder=True)
+        .map(lambda batch: {"sequences": batch})
+        .prefetch(2)
+    )
+    keep_best = KeepBest(
+        validate,
+        "val_gain",
+        settings.validate_every,
+        settings.patience,
+        settings.max_seconds,
+    )
+    logs = _run(
+        model,
+        batches,
+        settings.max_epochs,
+        max(1, round(count / batch)),
+        keep_best,
+        log_dir,
+        "retrieval",
+    )
+    model.freeze_items()
+    return logs
+
+
+def fit_ranking(
+    model: Recommender,
+    batches: tf.data.Dataset,
+    held_out: tf.data.Dataset,
+    steps: int,
+    settings: TrainingSettings,
+    log_dir: str,
+) -> list[dict]:
+    """Trains the ranking heads on the towers as they are.
+
+    Args:
+      model: With its items frozen.
+      batches: What `models.inputs.ranking_inputs` makes, for ever.
+      held_out: Batches of other users, once.
+      steps: Batches in a pass.
+      settings: Of the training.
+      log_dir: For TensorBoard.
+
+    Returns:
+      A row an interval of at most 200 steps: losses, seconds. `val_ranking`
+      is the negative loss, so that higher is better.
+    """
+    held_out = held_out.take(_VALIDATION_BATCHES).cache()
+
+    @tf.function(reduce_retracing=True)
+    def loss(batch):
+        weight = tf.reduce_sum(batch["weight"])
+        return tf.stack([model.compute_loss({"ranking": batch}), weight])
+
+    def validate(logs):
+        pairs = np.array([loss(batch).numpy() for batch in held_out])
+        if not len(pairs):
+            return {"val_ranking": -logs["loss"]}
+        mean = np.average(pairs[:, 0], weights=pairs[:, 1])
+        return {"val_ranking": -float(mean)}
+
+    model.item_tower.trainable = model.query_tower.trainable = False
+    model.ranking.trainable = True
+    _compile(model, settings)
+    interval = min(steps, _RANKING_INTERVAL)
+    keep_best = KeepBest(
+        validate, "val_ranking", 1, settings.patience, settings.max_seconds
+    )
+    return _run(
+        model,
+        batches.map(lambda batch: {"ranking": batch}),
+        math.ceil(settings.ranking_epochs * steps / interval),
+        interval,
+        keep_best,
+        log_dir,
+        "ranking",
+    )
+
+
+def write_history(path: str, history: dict) -> None:
+    """Writes `history.json`: rows of `retrieval` and `ranking`."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(history, file, indent=1)

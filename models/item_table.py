@@ -1,0 +1,202 @@
+"""The catalogue inside the model: id → row → features and text vector.
+
+Examples carry ids only; histories, candidates and the index all read items
+from here. Columns are variables and not constants, which have a limit of
+2 GB and are written into the graph.
+"""
+
+import json
+import os
+
+import numpy as np
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from models.features import ITEM_FEATURES, tower_features
+from schema.errors import DataError
+
+
+def read_text_vectors(
+    folder: str, key: str
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Reads a `TextVectors` artifact.
+
+    Args:
+      folder: Where `items.parquet`, `queries.parquet`, `encoder.json` are.
+      key: `item_id` for items, `query` for queries.
+
+    Returns:
+      Keys (object [M] of bytes), vectors (float32 [M, dimension]) and what
+      `encoder.json` says. The dimension is 0 if there is no encoder.
+
+    Raises:
+      DataError: Vectors are not all of the encoder's dimension.
+    """
+    with open(os.path.join(folder, "encoder.json"), encoding="utf-8") as file:
+        encoder = json.load(file)
+    name = {"item_id": "items.parquet", "query": "queries.parquet"}[key]
+    path = os.path.join(folder, name)
+    table = pq.read_table(path, columns=[key, "vector"]).combine_chunks()
+    keys = np.array(
+        [text.encode() for text in table[key].to_pylist()], dtype=object
+    )
+    column = table["vector"].combine_chunks()
+    flat = np.asarray(column.flatten(), np.float32)
+    dimension = int(encoder["dimension"])
+    if flat.size != len(keys) * dimension:
+        raise DataError(
+            f"{path}: {flat.size} numbers in {len(keys)} vectors; "
+            f"allowed: {dimension} each, as encoder.json says"
+        )
+    return keys, flat.reshape(len(keys), dimension), encoder
+
+
+def read_items(files: list[str]) -> dict[str, np.ndarray]:
+    """Reads transformed items, sorted by id so that rows are repeatable.
+
+    Args:
+      files: TFRecord files (gzip) that the item Transform wrote.
+
+    Returns:
+      Each feature of `ITEM_FEATURES` as an array [N].
+
+    Raises:
+      DataError: There is no item, or an id that is empty, double, or has a
+        line break in it.
+    """
+    spec = {
+        f.name: tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
+        for f in ITEM_FEATURES
+    }
+    batches = list(
+        tf.data.TFRecordDataset(files, compression_type="GZIP")
+        .batch(4096)
+        .map(lambda examples: tf.io.parse_example(examples, spec))
+        .as_numpy_iterator()
+    )
+    if not batches:
+        raise DataError("the catalogue is empty; at least one item is needed")
+    columns = {
+        name: np.concatenate([batch[name] for batch in batches])
+        for name in spec
+    }
+    order = np.argsort(columns["item_id"], kind="stable")
+    columns = {name: values[order] for name, values in columns.items()}
+    ids = columns["item_id"]
+    bad = [i for i in ids if not i or b"\n" in i or b"\r" in i]
+    bad += list(ids[1:][ids[1:] == ids[:-1]])
+    if bad:
+        raise DataError(
+            f"catalogue: item_id {bad[0]!r}; allowed: unique, not empty, "
+            "without line breaks"
+        )
+    return columns
+
+
+class ItemTable(tf.Module):
+    """Rows 0 to N-1 of the catalogue, and row -1 for whatever is unknown.
+
+    Args:
+      columns: What `read_items` returns.
+      text: float32 [N, text dimension]; zero rows for items without text.
+      ids_path: File that the ids are written to, one a line; the exported
+        model takes it along as an asset.
+    """
+
+    def __init__(
+        self,
+        columns: dict[str, np.ndarray],
+        text: np.ndarray,
+        ids_path: str,
+    ):
+        super().__init__(name="item_table")
+        self.ids = columns["item_id"]
+        self.num_items = len(self.ids)
+        with open(ids_path, "wb") as file:
+            file.writelines(item_id + b"\n" for item_id in self.ids)
+        self._rows = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(
+                ids_path,
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            ),
+            default_value=-1,
+        )
+        self._id_strings = tf.Variable(
+            tf.constant(list(self.ids), tf.string), trainable=False
+        )
+        self.listed_at = columns["listed_at"]
+        self._columns = {
+            f.name: self._variable(columns[f.name], f.name)
+            for f in tower_features(ITEM_FEATURES, "item")
+        }
+        self._listed = self._variable(self.listed_at, "listed_at")
+        self._text = self._variable(text.astype(np.float32), "text")
+        self._trained = self._variable(
+            np.zeros(self.num_items, np.float32), "trained"
+        )
+
+    @staticmethod
+    def _variable(values, name):
+        """Puts a row of zeros before the first, for what is unknown."""
+        padded = np.concatenate([np.zeros_like(values[:1]), values])
+        if padded.dtype == np.int64 and name != "listed_at":
+            padded = padded.astype(np.int32)
+        return tf.Variable(padded, trainable=False, name=name)
+
+    @property
+    def text_dimension(self) -> int:
+        """Width of text vectors, 0 without text."""
+        return self._text.shape[1]
+
+    def set_trained(self, counts: np.ndarray) -> None:
+        """Says which ids training sees, by their number of events [N]."""
+        trained = (counts > 0).astype(np.float32)
+        self._trained.assign(np.concatenate([[0.0], trained]))
+
+    def lookup(self, item_ids: tf.Tensor) -> tf.Tensor:
+        """Returns int32 rows of any shape of ids; -1 where unknown."""
+        return tf.cast(self._rows.lookup(item_ids), tf.int32)
+
+    def item_ids(self) -> tf.Tensor:
+        """Returns string [N], in row order."""
+        return tf.identity(self._id_strings)
+
+    def features(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what the item tower reads of rows, -1 being unknown.
+
+        Args:
+          rows: int32 [...].
+
+        Returns:
+          `rows`, `trained`, `text` [..., text dimension] and each feature
+          of the tower, [...].
+        """
+        found = {
+            name: tf.gather(column, rows + 1)
+            for name, column in self._columns.items()
+        }
+        found["rows"] = rows
+        found["trained"] = tf.gather(self._trained, rows + 1)
+        found["text"] = tf.gather(self._text, rows + 1)
+        return found
+
+    def listed(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns int64 [...], when rows were listed; 0 where unknown."""
+        return tf.gather(self._listed, rows + 1)
+
+
+def align(ids: np.ndarray, keys: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Orders vectors by ids; an id without a vector gets zeros.
+
+    >>> align(np.array([b"a", b"b"]), np.array([b"b"]), np.ones((1, 2)))
+    array([[0., 0.],
+           [1., 1.]], dtype=float32)
+    """
+    aligned = np.zeros((len(ids), vectors.shape[1]), np.float32)
+    place = {key: row for row, key in enumerate(keys)}
+    found = np.array([place.get(i, -1) for i in ids])
+    aligned[found >= 0] = vectors[found[found >= 0]]
+    return aligned

@@ -1,0 +1,3 @@
+"""Keras layers, one a file."""
+
+import schema.legacy_keras  # noqa: F401

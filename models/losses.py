@@ -1,0 +1,93 @@
+"""Losses as pure functions of tensors."""
+
+import tensorflow as tf
+
+MASKED = -1e9
+
+
+def log_q_correction(
+    logits: tf.Tensor, sampling_log_prob: tf.Tensor
+) -> tf.Tensor:
+    """Takes the chance of being sampled out of the logits of a sample.
+
+    A popular item turns up as a negative more often, so an uncorrected loss
+    pushes it down for being popular (Yi et al. 2019, eq. 3).
+
+    Args:
+      logits: float32 [..., items], after temperature.
+      sampling_log_prob: float32 [..., items], natural log of how often the
+        item is expected in the sample.
+
+    Returns:
+      float32 of the shape of `logits`.
+    """
+    return logits - sampling_log_prob
+
+
+def full_softmax_loss(
+    queries: tf.Tensor,
+    items: tf.Tensor,
+    targets: tf.Tensor,
+    unavailable: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Cross-entropy of each query's target among all items.
+
+    Args:
+      queries: float32 [P, d].
+      items: float32 [N, d].
+      targets: int32 [P], rows of `items`.
+      unavailable: bool [P, N], items that were not there yet and so are no
+        negatives; the target itself always counts as available.
+
+    Returns:
+      float32 [P].
+    """
+    logits = tf.matmul(queries, items, transpose_b=True)
+    if unavailable is not None:
+        here = targets[:, None] == tf.range(tf.shape(items)[0])[None, :]
+        logits = tf.where(unavailable & ~here, MASKED, logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+
+
+def sampled_softmax_loss(
+    queries: tf.Tensor,
+    target_items: tf.Tensor,
+    targets: tf.Tensor,
+    sampled_items: tf.Tensor,
+    sampled: tf.Tensor,
+    target_log_q: tf.Tensor,
+    sampled_log_q: tf.Tensor,
+) -> tf.Tensor:
+    """Cross-entropy of each query's target among a sample of items.
+
+    Args:
+      queries: float32 [P, d].
+      target_items: float32 [P, d], vectors of the targets.
+      targets: int32 [P], rows of the targets.
+      sampled_items: float32 [S, d].
+      sampled: int32 [S], rows of the sample; where one is the target of a
+        query (an accidental hit) it is no negative of it.
+      target_log_q: float32 [P], log of the targets' expected counts in the
+        sample.
+      sampled_log_q: float32 [S], the same of the sample.
+
+    Returns:
+      float32 [P].
+    """
+    positive = log_q_correction(
+        tf.reduce_sum(queries * target_items, -1), target_log_q
+    )
+    negative = log_q_correction(
+        tf.matmul(queries, sampled_items, transpose_b=True), sampled_log_q
+    )
+    hit = targets[:, None] == sampled[None, :]
+    negative = tf.where(hit, MASKED, negative)
+    logits = tf.concat([positive[:, None], negative], 1)
+    return tf.reduce_logsumexp(logits, 1) - positive
+
+
+def weighted_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Returns the weighted mean; 0 where all weights are 0."""
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(values * weights), tf.reduce_sum(weights)
+    )

@@ -1,0 +1,347 @@
+"""The one model: retrieval and ranking on shared towers."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from models import inputs as model_inputs
+from models.features import ITEM_FEATURES, tower_features
+from models.item_table import ItemTable
+from models.layers.centering import Centering
+from models.ranking import FunnelRanking
+from models.retrieval import SequenceRetrieval, target_ranks
+from models.settings import ModelSettings, TrainingSettings
+from models.towers import ItemTower, QueryTower
+from schema.contract import EVENT_TYPES
+
+
+class Recommender(tfrs.Model):
+    """Item tower, query tower, retrieval task and ranking heads.
+
+    Trained on dictionaries `{"sequences": …}` first; then `freeze_items`
+    stores every item's vector, which all inference reads; then the ranking
+    heads are trained on `{"ranking": …}` over towers that stay as they are.
+
+    Args:
+      settings: What the model is.
+      training: How it is trained.
+      items: The catalogue.
+      counts: int64 [N], how often each item is a retrieval target.
+      sizes: Number of indices of each categorical feature whose size the
+        feature table leaves to a vocabulary.
+      query_vectors: float32 [Q + 1, text dimension], the texts that training
+        searches for; row 0 is no text, zeros.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        training: TrainingSettings,
+        items: ItemTable,
+        counts: np.ndarray,
+        sizes: dict[str, int],
+        query_vectors: np.ndarray,
+    ):
+        super().__init__(name="recommender")
+        self.settings = settings
+        self.items = items
+        item_features = tower_features(ITEM_FEATURES, "item")
+        known = (*item_features, *model_inputs.CONTEXT)
+        sizes = {**{f.name: f.size for f in known if f.size > 0}, **sizes}
+        self.item_tower = ItemTower(
+            dimension=settings.dimension,
+            num_items=items.num_items,
+            features=item_features,
+            sizes=sizes,
+            id_dropout=settings.id_dropout,
+            dropout=settings.dropout,
+            name="item_tower",
+        )
+        self.query_tower = QueryTower(
+            dimension=settings.dimension,
+            num_blocks=settings.num_blocks,
+            num_heads=settings.num_heads,
+            dropout=settings.dropout,
+            features=model_inputs.CONTEXT,
+            sizes=sizes,
+            num_event_types=len(EVENT_TYPES) + 1,
+            name="query_tower",
+        )
+        self.ranking = FunnelRanking(
+            head_names=settings.head_names,
+            dimension=settings.dimension,
+            matches=tuple(f.name for f in item_features if f.size),
+            num_experts=settings.num_experts,
+            width=settings.ranking_width,
+            dropout=settings.ranking_dropout,
+            name="ranking",
+        )
+        self.full = items.num_items <= training.full_softmax_items
+        self.retrieval = SequenceRetrieval(
+            counts,
+            items.listed_at,
+            training.sampled_negatives,
+            self.full,
+            name="retrieval",
+        )
+        self.static_shapes = training.jit_compile
+        self.item_text = Centering(
+            _mean(items.features(tf.range(items.num_items))["text"].numpy())
+        )
+        self.query_text = Centering(_mean(query_vectors[1:]))
+        self.training_queries = tf.Variable(
+            query_vectors, trainable=False, name="training_queries"
+        )
+        self.representations = tf.Variable(
+            tf.zeros([items.num_items + 1, settings.dimension]),
+            trainable=False,
+            name="representations",
+        )
+        self.retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
+        self.ranking_loss = tf.keras.metrics.Mean(name="ranking_loss")
+
+    def represent(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Runs the item tower on rows, float [..., d]."""
+        features = self.items.features(rows)
+        features["text"] = self.item_text(features["text"])
+        return self.item_tower(features, training=training)
+
+    def freeze_items(self) -> None:
+        """Stores the representation of every item for inference."""
+        for start in range(-1, self.items.num_items, 8192):
+            stop = min(start + 8192, self.items.num_items)
+            rows = tf.range(start, stop)
+            self.representations[start + 1 : stop + 1].assign(
+                tf.cast(self.represent(rows), tf.float32)
+            )
+
+    def frozen(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns stored representations of rows, float32 [..., d]."""
+        return tf.gather(self.representations, rows + 1)
+
+    def score_vectors(self, items: tf.Tensor) -> tf.Tensor:
+        """Makes of representations what queries are multiplied with."""
+        items = tf.cast(items, tf.float32)
+        if self.settings.cosine:
+            return tf.math.l2_normalize(items, -1)
+        return items
+
+    def _query(self, states, context, text, training):
+        """Returns query vectors float32 [..., d] and the context [..., d]."""
+        text = self.item_tower.text_projection(self.query_text(text))
+        vector = self.query_tower.context_vector(context, text)
+        vector += tf.zeros_like(states)
+        query = self.query_tower.fuse(states, vector, text, training)
+        query = tf.cast(query, tf.float32)
+        if self.settings.cosine:
+            query = tf.math.l2_normalize(query, -1)
+            query /= self.settings.temperature
+        return query, vector
+
+    def query(
+        self,
+        request: dict,
+        text: tf.Tensor,
+        items: tf.Tensor,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encodes requests.
+
+        Args:
+          request: What `models.inputs.request_inputs` returns.
+          text: float32 [B, text dimension], of the search, zeros for none.
+          items: float [B, L, d], representations of the history.
+          training: Whether dropout is on.
+
+        Returns:
+          Query vectors float32 [B, d] and the context float [B, d].
+        """
+        history = {
+            "items": items,
+            "types": request["types"],
+            "gaps": request["gaps"],
+        }
+        states = self.query_tower.states(history, training=training)
+        state = tf.gather(states, request["length"], batch_dims=1)
+        return self._query(state, request["context"], text, training)
+
+    def rank(
+        self,
+        request: dict,
+        text: tf.Tensor,
+        candidates: tf.Tensor,
+        positions: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Gives the probability of each head for candidates, [B, C] each.
+
+        Reads the stored representations, so `freeze_items` comes first.
+
+        Args:
+          request: What `models.inputs.request_inputs` returns.
+          text: float32 [B, text dimension].
+          candidates: int32 [B, C], rows.
+          positions: int64 [B, C], slots; none of them known without.
+          training: Whether dropout of the ranking layers is on.
+        """
+        history = self.frozen(request["rows"])
+        vectors = self.frozen(candidates)
+        query, context = self.query(request, text, history)
+        if positions is None:
+            positions = -tf.ones_like(candidates, tf.int64)
+        query, context, history, vectors = (
+            tf.cast(x, self.ranking.compute_dtype)
+            for x in (query, context, history, vectors)
+        )
+        scores = tf.einsum(
+            "bd,bcd->bc",
+            tf.cast(query, tf.float32),
+            self.score_vectors(vectors),
+        )
+        return self.ranking(
+            {
+                "query": query,
+                "context": context,
+                "items": history,
+                "types": request["types"],
+                "length": request["length"],
+                "candidates": vectors,
+                "history_features": self.items.features(request["rows"]),
+                "candidate_features": self.items.features(candidates),
+                "timestamp": request["timestamp"],
+                "listed": self.items.listed(candidates),
+                "scores": scores,
+                "positions": positions,
+            },
+            training=training,
+        )
+
+    def combined_score(self, probabilities: dict) -> tf.Tensor:
+        """Weighs the heads into one ranking score, float32 [B, C]."""
+        names = self.settings.head_names
+        weights = self.settings.score_weights or (1.0,) * len(names)
+        return tf.add_n(
+            [
+                weight * probabilities[name]
+                for name, weight in zip(names, weights, strict=True)
+            ]
+        )
+
+    def compute_loss(self, inputs, training: bool = False) -> tf.Tensor:
+        """Returns the sum of the losses of the tasks in the batch, a scalar.
+
+        Args:
+          inputs: `sequences` (what `models.inputs.sequence_inputs` returns),
+            `ranking` (of `models.inputs.ranking_inputs`) or both.
+          training: Whether dropout is on.
+        """
+        loss = 0.0
+        if "sequences" in inputs:
+            retrieval = self._sequence_loss(inputs["sequences"], training)
+            self.retrieval_loss.update_state(retrieval)
+            loss += retrieval
+        if "ranking" in inputs:
+            ranking = self._ranking_loss(inputs["ranking"], training)
+            self.ranking_loss.update_state(ranking)
+            loss += ranking
+        return loss
+
+    def _ranking_loss(self, batch, training):
+        probabilities = self.rank(
+            batch,
+            tf.gather(self.training_queries, batch["query_rows"]),
+            batch["candidates"],
+            batch["positions"],
+            training=training,
+        )
+        return self.ranking.loss(
+            probabilities, batch["labels"], batch["weight"]
+        )
+
+    def sequence_queries(
+        self, batch: dict, represent, training: bool = False
+    ) -> tf.Tensor:
+        """Encodes the query before every step, float32 [B, T, d].
+
+        Args:
+          batch: What `models.inputs.sequence_inputs` returns.
+          represent: Rows to representations.
+          training: Whether dropout is on.
+        """
+        history = {
+            "items": represent(batch["rows"]),
+            "types": batch["types"],
+            "gaps": batch["gaps"],
+        }
+        states = self.query_tower.states(history, training=training)
+        text = tf.gather(self.training_queries, batch["query_rows"])
+        return self._query(states, batch["context"], text, training)[0]
+
+    def _sequence_loss(self, batch, training):
+        if self.full:
+            everything = self.represent(
+                tf.range(-1, self.items.num_items), training=training
+            )
+
+            def represent(rows):
+                return tf.gather(everything, rows + 1)
+        else:
+
+            def represent(rows):
+                return self.represent(rows, training=training)
+
+        queries = self.sequence_queries(batch, represent, training)
+        parts = (queries, batch["targets"], batch["target_times"])
+        if self.static_shapes:
+            queries, targets, times = (
+                tf.reshape(part, [-1, *part.shape[2:]]) for part in parts
+            )
+            weights = tf.cast(tf.reshape(batch["train"], [-1]), tf.float32)
+        else:
+            queries, targets, times = (
+                tf.boolean_mask(part, batch["train"]) for part in parts
+            )
+            weights = tf.ones_like(targets, tf.float32)
+        return self.retrieval(
+            queries,
+            targets,
+            times,
+            weights,
+            lambda rows: self.score_vectors(represent(rows)),
+        )
+
+    @tf.function(reduce_retracing=True)
+    def validation_ranks(self, batch: dict) -> tf.Tensor:
+        """Ranks held-out targets among all items, int32 [P]; 0 is best.
+
+        Args:
+          batch: What `models.inputs.sequence_inputs` returns. Uses the
+            vectors of the last `freeze_items`.
+        """
+        held_out = batch["validation"]
+        queries = self.sequence_queries(batch, self.frozen)
+        seen = None
+        if self.settings.exclude_seen:
+            steps = batch["targets"]
+            new = ~model_inputs.seen_before(steps)
+            earlier = tf.linalg.band_part(
+                tf.ones([steps.shape[1]] * 2, tf.bool), -1, 0
+            )
+            seen = tf.where(
+                earlier[None] & new[:, None, :], steps[:, None, :], -1
+            )
+            seen = tf.boolean_mask(seen, held_out)
+        return target_ranks(
+            tf.boolean_mask(queries, held_out),
+            tf.boolean_mask(batch["targets"], held_out),
+            self.score_vectors(self.representations[1:]),
+            seen,
+        )
+
+
+def _mean(vectors):
+    """Averages those of [M, d] that are there; zeros if none is."""
+    there = vectors[(vectors != 0).any(1)] if vectors.size else vectors[:0]
+    if not len(there):
+        return np.zeros(vectors.shape[1], np.float32)
+    return there.mean(0)

@@ -1,0 +1,178 @@
+"""Settings of the model and of its training."""
+
+import dataclasses
+
+from schema.contract import EVENT_TYPES
+from schema.heads import parse_heads
+from schema.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """What the model is; the first four are the same in other nodes.
+
+    Attributes:
+      heads: The funnel, from the top: `name=event,event,…`; the events make
+        the head's label 1. The first head gates the others (ESMM).
+      positive_event_types: A step of one of these types is a target of the
+        retrieval loss.
+      exclude_seen: Whether an item is never shown twice to a user; targets
+        that are in the history already are masked then.
+      max_history: Steps of history that are read, the last ones; >= 1.
+      dimension: Width of query and item vectors, even; 8 to 1024.
+      num_blocks: Transformer blocks; 1 to 12.
+      num_heads: Attention heads; divides `dimension` into even parts.
+      dropout: Share of activations dropped in training; 0 to below 1.
+      id_dropout: Share of items whose id is hidden in a training step, so
+        that an unknown id means something; 0 to below 1.
+      cosine: Whether retrieval scores are cosines over `temperature`; dot
+        products otherwise.
+      temperature: Of cosine scores; above 0.
+      ranking_width: Units of the experts' hidden layers; >= 4.
+      num_experts: Experts that the heads share; >= 1.
+      ranking_dropout: Share dropped in the experts; 0 to below 1.
+      score_weights: How much each head counts in the ranking score, as many
+        as heads, >= 0; empty: 1 each.
+    """
+
+    heads: tuple[str, ...]
+    positive_event_types: tuple[str, ...]
+    exclude_seen: bool = False
+    max_history: int = 50
+    dimension: int = 64
+    num_blocks: int = 2
+    num_heads: int = 2
+    dropout: float = 0.3
+    id_dropout: float = 0.1
+    cosine: bool = True
+    temperature: float = 0.07
+    ranking_width: int = 64
+    num_experts: int = 4
+    ranking_dropout: float = 0.1
+    score_weights: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        """Checks every field.
+
+        Raises:
+          SettingsError: A field has a value that is not allowed.
+        """
+        names = self.head_names
+        self.check(
+            "positive_event_types",
+            bool(self.positive_event_types)
+            and set(self.positive_event_types) <= set(EVENT_TYPES),
+            f"one or more of {', '.join(EVENT_TYPES)}",
+        )
+        self.check("max_history", self.max_history >= 1, ">= 1")
+        self.check(
+            "dimension",
+            8 <= self.dimension <= 1024 and self.dimension % 2 == 0,
+            "even, 8 to 1024",
+        )
+        self.check("num_blocks", 1 <= self.num_blocks <= 12, "1 to 12")
+        self.check(
+            "num_heads",
+            self.num_heads >= 1 and self.dimension % (2 * self.num_heads) == 0,
+            "a divisor of dimension that leaves an even number",
+        )
+        for field in ("dropout", "id_dropout", "ranking_dropout"):
+            self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
+        self.check("temperature", self.temperature > 0, "above 0")
+        self.check("ranking_width", self.ranking_width >= 4, ">= 4")
+        self.check("num_experts", self.num_experts >= 1, ">= 1")
+        self.check(
+            "score_weights",
+            len(self.score_weights) in (0, len(names))
+            and all(weight >= 0 for weight in self.score_weights),
+            "empty or one number >= 0 for each head",
+        )
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The heads' names, from the top of the funnel."""
+        return tuple(parse_heads(self.heads))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Settings):
+    """How the model is trained.
+
+    Attributes:
+      sequence_batch: Sequences a step; >= 1.
+      ranking_batch: Ranking examples a step; >= 1.
+      max_epochs: Passes over the sequences at most; >= 1.
+      ranking_epochs: Passes over the ranking examples at most; >= 1.
+      max_seconds: Wall time after which each of the two stops with the best
+        weights so far; 0 for no limit.
+      validate_every: Epochs between two validations; >= 1.
+      patience: Validations without a better result before training stops.
+      validation_share: Share of users whose last positive steps are held out
+        of the loss and used for validation; 0.01 to 0.5.
+      validation_steps: How many last positives of such a user; >= 1.
+      learning_rate: Peak of AdamW's; above 0.
+      warmup_steps: Steps to the peak; >= 0.
+      decay_steps: Steps of the cosine decay to a tenth of the peak; >= 1.
+      weight_decay: AdamW's; >= 0.
+      clip_norm: Global norm that gradients are cut to; above 0.
+      full_softmax_items: Catalogues of up to this size are in the softmax as
+        a whole; larger ones are sampled.
+      sampled_negatives: Uniform negatives a step for larger ones; >= 1.
+      mixed_precision: Whether layers compute in bfloat16.
+      jit_compile: Whether XLA compiles the train step.
+      seed: Of everything random.
+    """
+
+    sequence_batch: int = 128
+    ranking_batch: int = 256
+    max_epochs: int = 60
+    ranking_epochs: int = 2
+    max_seconds: float = 0.0
+    validate_every: int = 2
+    patience: int = 5
+    validation_share: float = 0.2
+    validation_steps: int = 3
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    decay_steps: int = 4000
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    full_softmax_items: int = 50_000
+    sampled_negatives: int = 4096
+    mixed_precision: bool = False
+    jit_compile: bool = False
+    seed: int = 20
+
+    def __post_init__(self):
+        """Checks every field.
+
+        Raises:
+          SettingsError: A field has a value that is not allowed.
+        """
+        for field in (
+            "sequence_batch",
+            "ranking_batch",
+            "max_epochs",
+            "ranking_epochs",
+            "validate_every",
+            "patience",
+            "validation_steps",
+            "decay_steps",
+            "sampled_negatives",
+        ):
+            self.check(field, getattr(self, field) >= 1, ">= 1")
+        for field in (
+            "max_seconds",
+            "warmup_steps",
+            "weight_decay",
+            "full_softmax_items",
+            "seed",
+        ):
+            self.check(field, getattr(self, field) >= 0, ">= 0")
+        for field in ("learning_rate", "clip_norm"):
+            self.check(field, getattr(self, field) > 0, "above 0")
+        self.check(
+            "validation_share",
+            0.01 <= self.validation_share <= 0.5,
+            "0.01 to 0.5",
+        )

@@ -1,0 +1,218 @@
+"""The two towers: items and queries (user, history, context, search text)."""
+
+import tensorflow as tf
+
+from models.features import Feature
+from models.layers.causal_block import CausalBlock
+
+# Bucket 0: no earlier step; b: gaps of 2^(b-1) to 2^b seconds; 2^30 s = 34 a.
+TIME_GAP_BUCKETS = 32
+
+
+def _small() -> tf.keras.initializers.Initializer:
+    """Returns a fresh one: an instance draws the same values every time."""
+    return tf.keras.initializers.RandomNormal(stddev=0.02)
+
+
+def time_gap_bucket(seconds: tf.Tensor) -> tf.Tensor:
+    """Buckets gaps between events by powers of two.
+
+    >>> time_gap_bucket(tf.constant([0, 1, 3, 3600])).numpy().tolist()
+    [1, 2, 3, 12]
+    """
+    bucket = 1 + tf.cast(
+        tf.math.log(tf.cast(tf.maximum(seconds, 0) + 1, tf.float32) + 1e-3)
+        / tf.math.log(2.0),
+        tf.int32,
+    )
+    return tf.minimum(bucket, TIME_GAP_BUCKETS - 1)
+
+
+class ItemTower(tf.keras.Model):
+    """Fuses what is known of an item into one vector.
+
+    The id carries what interactions say, everything else what the catalogue
+    says. An id that is hidden (in training, at random) or that training never
+    saw is replaced by one learned vector, so that a new item stands on its
+    text, category, brand and price.
+
+    Args:
+      dimension: Width of the vectors.
+      num_items: Items in the table.
+      features: Rows of the feature table for this tower.
+      sizes: Number of indices of each categorical feature.
+      id_dropout: Share of ids hidden in a training step.
+      dropout: Share of the fused content that is dropped.
+    """
+
+    def __init__(
+        self,
+        *,
+        dimension: int,
+        num_items: int,
+        features: tuple[Feature, ...],
+        sizes: dict[str, int],
+        id_dropout: float,
+        dropout: float,
+        **kw,
+    ):
+        super().__init__(**kw)
+        layers = tf.keras.layers
+        self.id_dropout = id_dropout
+        self.ids = layers.Embedding(
+            num_items + 1, dimension, _small(), name="item_ids"
+        )
+        self.unknown = self.add_weight(
+            name="unknown", shape=[dimension], initializer=_small()
+        )
+        self.categorical = {
+            f.name: layers.Embedding(
+                sizes[f.name], dimension, _small(), name=f.name
+            )
+            for f in features
+            if f.size
+        }
+        self.numeric = [f.name for f in features if not f.size]
+        self.numbers = layers.Dense(
+            dimension, use_bias=False, kernel_initializer=_small()
+        )
+        self.text_projection = layers.Dense(
+            dimension, use_bias=False, kernel_initializer=_small()
+        )
+        self.norm = layers.LayerNormalization(epsilon=1e-6)
+        self.up = layers.Dense(2 * dimension, activation="gelu")
+        self.down = layers.Dense(dimension, kernel_initializer="zeros")
+        self.dropout = layers.Dropout(dropout)
+
+    def call(self, items: dict, training: bool = False) -> tf.Tensor:
+        """Returns float [..., dimension] of rows of the item table.
+
+        Args:
+          items: `rows` int32 [...] (-1 unknown), `trained` float [...] (1
+            where training sees the id), `text` float [..., text dimension]
+            centred, and the features, [...] each.
+          training: Whether ids are hidden and dropout is on.
+        """
+        content = self.text_projection(items["text"])
+        for name, embedding in self.categorical.items():
+            content += embedding(items[name])
+        if self.numeric:
+            content += self.numbers(
+                tf.stack([items[name] for name in self.numeric], -1)
+            )
+        hidden = self.dropout(self.up(self.norm(content)), training=training)
+        content += self.down(hidden)
+        known = items["trained"][..., None]
+        if training and self.id_dropout:
+            draw = tf.random.uniform(tf.shape(known))
+            known *= tf.cast(draw >= self.id_dropout, known.dtype)
+        known = tf.cast(known, content.dtype)
+        ids = self.ids(items["rows"] + 1)
+        unknown = tf.cast(self.unknown, content.dtype)
+        return content + known * ids + (1 - known) * unknown
+
+
+class QueryTower(tf.keras.Model):
+    """Reads a history and the request's context.
+
+    Args:
+      dimension: Width of the vectors.
+      num_blocks: Transformer blocks over the history.
+      num_heads: Attention heads.
+      dropout: Share dropped.
+      features: Rows of the feature table with `tower="context"`.
+      sizes: Number of indices of each of them.
+      num_event_types: Indices of event types, 0 included.
+    """
+
+    def __init__(
+        self,
+        *,
+        dimension: int,
+        num_blocks: int,
+        num_heads: int,
+        dropout: float,
+        features: tuple[Feature, ...],
+        sizes: dict[str, int],
+        num_event_types: int,
+        **kw,
+    ):
+        super().__init__(**kw)
+        layers = tf.keras.layers
+        self.scale = dimension**0.5
+        self.start = self.add_weight(
+            name="start", shape=[dimension], initializer=_small()
+        )
+
+        def embedding(size, name):
+            return layers.Embedding(size, dimension, _small(), name=name)
+
+        self.event_types = embedding(num_event_types, "event_types")
+        self.gaps = embedding(TIME_GAP_BUCKETS, "gaps")
+        self.recency = embedding(TIME_GAP_BUCKETS, "recency")
+        self.context = {
+            f.name: embedding(sizes[f.name], f.name) for f in features
+        }
+        self.blocks = [
+            CausalBlock(dimension, num_heads, dropout)
+            for _ in range(num_blocks)
+        ]
+        self.norm = layers.LayerNormalization(epsilon=1e-6)
+        self.up = layers.Dense(2 * dimension, activation="gelu")
+        self.down = layers.Dense(dimension, kernel_initializer="zeros")
+        self.text_gate = self.add_weight(
+            name="text_gate", shape=[], initializer="ones"
+        )
+        self.dropout = layers.Dropout(dropout)
+
+    def states(self, history: dict, training: bool = False) -> tf.Tensor:
+        """Encodes a history before each of its steps and after the last.
+
+        Args:
+          history: `items` float [B, L, d] (item representations), `types`
+            and `gaps` int32 [B, L]; padded on the right.
+          training: Whether dropout is on.
+
+        Returns:
+          float [B, L + 1, d]; entry t has read the first t steps.
+        """
+        items = history["items"]
+        steps = (
+            items + self.event_types(history["types"])
+        ) * self.scale + self.gaps(history["gaps"]) * self.scale
+        start = tf.cast(self.start, steps.dtype) * self.scale
+        start = tf.broadcast_to(start, [tf.shape(items)[0], 1, items.shape[-1]])
+        steps = tf.concat([start, steps], 1)
+        steps = self.dropout(steps, training=training)
+        for block in self.blocks:
+            steps = block(steps, training=training)
+        return self.norm(steps)
+
+    def context_vector(self, context: dict, text: tf.Tensor) -> tf.Tensor:
+        """Sums the embeddings of the context: float [..., d].
+
+        Args:
+          context: `recency` and the context features, int [...] each.
+          text: float [..., d], projected search text, zero for none.
+        """
+        total = self.recency(context["recency"]) + tf.cast(
+            text, self.compute_dtype
+        )
+        for name, embedding in self.context.items():
+            total += embedding(context[name])
+        return total * self.scale
+
+    def fuse(
+        self,
+        states: tf.Tensor,
+        context: tf.Tensor,
+        text: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Joins history, context and search text, [..., d] each."""
+        both = tf.concat([states, context], -1)
+        hidden = self.dropout(self.up(both), training=training)
+        text = tf.cast(text, states.dtype) * tf.cast(
+            self.text_gate, states.dtype
+        )
+        return states + self.down(hidden) + text * self.scale

@@ -1,0 +1,264 @@
+"""Trains the model on transformed examples and exports it (`run_fn`)."""
+
+import dataclasses
+import os
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import export, features, fitting, inputs
+from models.item_table import (
+    ItemTable,
+    align,
+    read_items,
+    read_text_vectors,
+)
+from models.recommender import Recommender
+from models.settings import ModelSettings, TrainingSettings
+from models.text.hub import TextEncoder
+from schema.errors import DataError
+
+_PARSE_BATCH = 512
+_SHUFFLED = 50_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Folders that training reads.
+
+    Attributes:
+      examples: Transformed behaviour, with `Split-train` (ranking examples)
+        and `Split-sequence_train`.
+      transform_graph: Transform graph of behaviour.
+      items: Transformed items, `Split-all`.
+      item_transform_graph: Transform graph of items.
+      text_vectors: A `TextVectors` artifact.
+    """
+
+    examples: str
+    transform_graph: str
+    items: str
+    item_transform_graph: str
+    text_vectors: str
+
+
+def train(
+    sources: Sources,
+    model_dir: str,
+    run_dir: str,
+    settings: ModelSettings,
+    training: TrainingSettings,
+) -> dict[str, list[dict]]:
+    """Trains retrieval, then ranking, and writes the SavedModel.
+
+    Args:
+      sources: What to train on.
+      model_dir: Where the SavedModel goes.
+      run_dir: Where `history.json` and TensorBoard logs go.
+      settings: What the model is.
+      training: How it is trained.
+
+    Returns:
+      What `history.json` has: a row an epoch of `retrieval`, of `ranking`.
+
+    Raises:
+      DataError: There are no items, or no sequences to train on.
+    """
+    tf.keras.utils.set_random_seed(training.seed)
+    tf.io.gfile.makedirs(run_dir)
+    precision = "mixed_bfloat16" if training.mixed_precision else "float32"
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(precision)
+    try:
+        model, history, encoder = _fit(sources, run_dir, settings, training)
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
+    transform = tft.TFTransformOutput(sources.transform_graph)
+    export.save(
+        export.TrainedModel(model, transform, _text_encoder(encoder)),
+        model_dir,
+    )
+    fitting.write_history(os.path.join(run_dir, "history.json"), history)
+    return history
+
+
+def _fit(sources, run_dir, settings, training):
+    keys, vectors, encoder = read_text_vectors(sources.text_vectors, "item_id")
+    columns = read_items(_files(sources.items, "all"))
+    items = ItemTable(
+        columns,
+        align(columns["item_id"], keys, vectors),
+        os.path.join(run_dir, "item_ids.txt"),
+    )
+    queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
+    query_lookup = _query_lookup(queries)
+    heads = settings.head_names
+    sequences = _sequences(
+        _files(sources.examples, "sequence_train"),
+        heads,
+        lambda batch: inputs.sequence_inputs(
+            batch,
+            settings,
+            items.lookup,
+            query_lookup,
+            training.validation_share,
+            training.validation_steps,
+        ),
+    ).cache()
+    counts = _target_counts(sequences, items.num_items)
+    items.set_trained(counts)
+    model = Recommender(
+        settings,
+        training,
+        items,
+        counts,
+        _vocabulary_sizes(sources),
+        np.pad(query_vectors, [(1, 0), (0, 0)]),
+    )
+    history = {
+        "retrieval": fitting.fit_retrieval(model, sequences, training, run_dir)
+    }
+    history["ranking"] = _fit_ranking(
+        model,
+        _files(sources.examples, "train"),
+        lambda batch: inputs.ranking_inputs(
+            batch, settings, items.lookup, query_lookup
+        ),
+        training,
+        run_dir,
+    )
+    return model, history, encoder
+
+
+def _files(folder, split):
+    return sorted(tf.io.gfile.glob(os.path.join(folder, f"Split-{split}", "*")))
+
+
+def _records(files):
+    return tf.data.TFRecordDataset(files, compression_type="GZIP")
+
+
+def _parse(heads):
+    spec = inputs.parsing_spec(heads)
+    return lambda examples: tf.io.parse_example(examples, spec)
+
+
+def _sequences(files, heads, prepare):
+    return (
+        _records(files)
+        .batch(_PARSE_BATCH)
+        .map(_parse(heads))
+        .map(prepare, num_parallel_calls=2)
+        .unbatch()
+    )
+
+
+def _target_counts(sequences, num_items):
+    counts = np.zeros(num_items, np.int64)
+    for batch in sequences.batch(4096):
+        targets = batch["targets"].numpy()[batch["train"].numpy()]
+        counts += np.bincount(targets, minlength=num_items)
+    if not counts.any():
+        raise DataError(
+            "sequence_train has no step to learn from; needed: at least one "
+            "event of a positive type on an item of the catalogue before the "
+            "split time"
+        )
+    return counts
+
+
+def _query_lookup(queries):
+    """Returns texts → rows of the training queries; 0 is no text."""
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(
+            tf.constant([b"", *queries], tf.string),
+            tf.range(len(queries) + 1),
+        ),
+        default_value=0,
+    )
+    return table.lookup
+
+
+def _vocabulary_sizes(sources):
+    sizes = {}
+    for table, graph in (
+        (features.ITEM_FEATURES, sources.item_transform_graph),
+        (features.BEHAVIOR_FEATURES, sources.transform_graph),
+    ):
+        output = tft.TFTransformOutput(graph)
+        for feature in table:
+            if feature.size < 0:
+                size = output.vocabulary_size_by_name(feature.name)
+                sizes[feature.name] = 1 + size
+    return sizes
+
+
+def _fit_ranking(model, files, prepare, training, run_dir):
+    heads = model.settings.head_names
+    user = {"user_id": tf.io.FixedLenFeature([], tf.string)}
+
+    def chosen(example):
+        user_id = tf.io.parse_single_example(example, user)["user_id"]
+        return inputs.held_out_users(user_id, training.validation_share)
+
+    def batched(records, batch, full):
+        return (
+            records.batch(batch, drop_remainder=full)
+            .map(_parse(heads), num_parallel_calls=2)
+            .map(prepare, num_parallel_calls=2)
+            .prefetch(2)
+        )
+
+    examples = _records(files).filter(lambda example: ~chosen(example))
+    count = int(examples.reduce(np.int64(0), lambda number, _: number + 1))
+    if not count:
+        return []
+    batch = min(training.ranking_batch, count)
+    shuffled = examples.repeat().shuffle(
+        min(count, _SHUFFLED), seed=training.seed
+    )
+    return fitting.fit_ranking(
+        model,
+        batched(shuffled, batch, True),
+        batched(_records(files).filter(chosen), training.ranking_batch, False),
+        max(1, count // batch),
+        training,
+        run_dir,
+    )
+
+
+def _text_encoder(encoder):
+    if not encoder["dimension"]:
+        return None
+    return TextEncoder.load(
+        encoder["preprocess"],
+        encoder["encoder"],
+        seq_length=encoder.get("seq_length", 0),
+        pooling=encoder.get("pooling", ""),
+    )
+
+
+def run_fn(fn_args) -> None:
+    """Trains as TFX's Trainer asks (`run_fn`).
+
+    Args:
+      fn_args: `tfx.components.FnArgs`. Its `custom_config` has
+        `model_settings` and `training_settings` (JSON), and the folders that
+        `components.trainer` adds: `transformed_examples`, `transformed_items`,
+        `item_transform_graph`, `text_vectors`.
+    """
+    config = fn_args.custom_config
+    train(
+        Sources(
+            examples=config["transformed_examples"],
+            transform_graph=fn_args.transform_output,
+            items=config["transformed_items"],
+            item_transform_graph=config["item_transform_graph"],
+            text_vectors=config["text_vectors"],
+        ),
+        fn_args.serving_model_dir,
+        fn_args.model_run_dir,
+        ModelSettings.from_json(config["model_settings"]),
+        TrainingSettings.from_json(config["training_settings"]),
+    )
