@@ -20,7 +20,10 @@ _SHORT_HANDLE = re.compile(r"[\w-]+/[\w.-]+/\d+")
 # Differs at each saving of the same model.
 _NOT_CONTENT = "fingerprint.pb"
 _GRAPH = "saved_model.pb"
-_NUMBER = re.compile(r"_\d+")
+# What differs where the same model is written again: numbers from a counter
+# of the process in names of functions, nodes and captured variables, and the
+# path that a vocabulary had.
+_ACCIDENTAL = re.compile(r'_\d+|"\d+"|"hash_table_[^"]*"')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class EncoderPaths:
         """Hashes what both models compute; the same on every machine.
 
         Variables and assets count as they are, of `saved_model.pb` the
-        functions, without the numbers that TensorFlow puts after names.
+        functions, without the numbers that TensorFlow puts into names.
         """
         digest = hashlib.sha256()
         for root in (self.preprocess, self.encoder):
@@ -60,7 +63,7 @@ def _file_digest(path: pathlib.Path) -> str:
 
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     functions = sorted(
-        _NUMBER.sub("_", str(function))
+        _ACCIDENTAL.sub("", str(function))
         for graph in model.meta_graphs
         for function in graph.graph_def.library.function
     )
