@@ -62,13 +62,14 @@ def generate(
 
     What is not given is as in the preset `demo`.
     """
-    from datasets import mall
+    from datasets.mall.generator import generate as generate_mall
+    from datasets.mall.settings import MallSettings
 
-    usual = mall.MallSettings()
+    usual = MallSettings()
     num_items = usual.num_items if items is None else items
     num_days = usual.num_days if days is None else days
     most_new = num_items // (2 * max(num_days, 1))
-    settings = mall.MallSettings(
+    settings = MallSettings(
         num_items=num_items,
         num_users=usual.num_users if users is None else users,
         num_days=num_days,
@@ -76,7 +77,11 @@ def generate(
         new_items_per_day=min(usual.new_items_per_day, max(most_new, 0)),
         seed=usual.seed if seed is None else seed,
     )
-    _print_counts(mall.generate(settings, output))
+    summary = generate_mall(settings, output)
+    for table in TABLES:
+        click.echo(f"{table}: {summary[table]:,}")
+    planted = [f"{rows:,} {kind}" for kind, rows in summary["dirt"].items()]
+    click.echo(f"planted bad rows: {', '.join(planted)}")
     click.echo(f"simulated tables: {output}")
 
 
@@ -218,12 +223,9 @@ def check(context: click.Context, *, data_dir: pathlib.Path) -> None:
         context.exit(1)
 
 
-def _print_counts(counts: dict) -> None:
+def _print_counts(counts: dict[str, dict[str, int]]) -> None:
     """Prints rows of each table, with what conversion could not read."""
     for table, count in counts.items():
-        if not isinstance(count, dict):
-            click.echo(f"{table}: {count:,}")
-            continue
         parts = [f"{number:,} {what}" for what, number in count.items()]
         click.echo(f"{table}: {', '.join(parts)}")
 

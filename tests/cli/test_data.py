@@ -137,8 +137,8 @@ def test_the_mall_takes_the_sizes_that_are_asked_for(tmp_path):
         "--seed=3",
     )
     assert result.exit_code == 0, result.stderr
-    rows = pq.ParquetFile(tmp_path / "items" / "part-00000.parquet").metadata
-    assert rows.num_rows == 400
+    assert pq.read_table(tmp_path / "items").num_rows == 400
+    assert "items: 400" in result.stdout
     assert f"simulated tables: {tmp_path}" in result.stdout
     assert _call("check", tmp_path).exit_code == 0
 
