@@ -1,0 +1,1 @@
+"""Pushes a blessed servable, whole or not at all."""
