@@ -352,7 +352,7 @@ class _Check:
             stray = pc.and_(
                 pc.and_(on_items, pc.invert(known)), pc.invert(absent)
             )
-            text = "not in the table items; such events are set aside"
+            text = "not in the table items"
             self.note_rows("events", "item_id", text, stray, ids)
 
     def _duplicates(self, table: str, ids: "pa.ChunkedArray") -> None:
