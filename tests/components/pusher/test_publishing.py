@@ -111,16 +111,25 @@ def test_killed_at_any_moment_leaves_only_whole_versions(model, tmp_path):
     assert "1" in names
 
 
-def test_writes_in_place_where_folders_cannot_be_renamed(model):
-    """The memory file system stands for an object store."""
-    base = "ram://serving/daogou"
-    path, version = publishing.publish(str(model), base, now=1700)
-    assert (path, version) == (f"{base}/1700", "1700")
-    assert publishing.publish(str(model), base, now=1700)[1] == "1701"
-    assert publishing.versions(base) == [1700, 1701]
-    for name, data in content(model).items():
-        with tf.io.gfile.GFile(f"{path}/{name}", "rb") as file:
-            assert file.read() == data
+def test_writes_in_place_where_folders_cannot_be_renamed(
+    model, tmp_path, monkeypatch
+):
+    assert not publishing._renames_in_one_step("s3://bucket/daogou")
+    assert publishing._renames_in_one_step("hdfs://host/daogou")
+    monkeypatch.setattr(publishing, "_renames_in_one_step", lambda base: False)
+    monkeypatch.delattr(tf.io.gfile, "rename")
+    base = tmp_path / "serving"
+    for now, expected in ((1700, "1700"), (1700, "1701")):
+        _, version = publishing.publish(str(model), str(base), now=now)
+        assert version == expected
+        assert content(base / version) == content(model)
+    written = [
+        path.stat().st_mtime_ns
+        for path in (base / "1701").rglob("*")
+        if path.is_file()
+    ]
+    last = (base / "1701" / "saved_model.pb").stat().st_mtime_ns
+    assert last == max(written)
 
 
 def test_refuses_what_is_no_model(tmp_path):
