@@ -19,7 +19,7 @@ from schema.errors import DataError
 # A row must fit into a block, so that a title of ten million characters is
 # read, and put aside later for its length.
 BLOCK_BYTES = 64 * 2**20
-_HEADER_BYTES = 2**20
+_HEADER_CHARACTERS = 2**20
 # What Arrow says of a file without a line after its header.
 _NO_ROWS = ("Empty CSV", "file is too short")
 
@@ -95,14 +95,13 @@ def read_header(path: pathlib.Path, dialect: Dialect) -> list[str]:
     if dialect.header:
         names = list(dialect.header)
     else:
-        with path.open("rb") as file:
-            start = file.readline(_HEADER_BYTES)
-        start = start.removeprefix(codecs.BOM_UTF8)
         encoding = _encoding(path, dialect)
         try:
-            text = start.decode(encoding, errors="strict")
-        except UnicodeDecodeError:
-            raise _bad_encoding(path, encoding) from None
+            with path.open(encoding=encoding, newline="") as file:
+                text = file.readline(_HEADER_CHARACTERS)
+        except UnicodeDecodeError as error:
+            raise _bad_file(path, encoding, error) from None
+        text = text.removeprefix("\ufeff")
         rows = csv.reader(io.StringIO(text), **_quoting(dialect))
         names = [name.strip() for name in next(rows, [])]
     if not names or path.stat().st_size == 0:

@@ -43,6 +43,11 @@ def test_gbk(read):
     assert read(data, encoding="gbk") == [("1", "56岁以上", "3")]
 
 
+def test_utf16(read):
+    data = "a,b,c\n1,无线鼠标,3\n".encode("utf-16")
+    assert read(data, encoding="utf-16") == [("1", "无线鼠标", "3")]
+
+
 def test_quotes_hold_delimiters_and_new_lines(read):
     data = b'a^b^c\n1^"x^\ny"^"say ""hi"""\n'
     assert read(data, delimiter="^") == [("1", "x^\ny", 'say "hi"')]

@@ -28,9 +28,9 @@ def source(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
 
-    def fill(**files):
+    def fill(files):
         for name, content in files.items():
-            path = folder / name.replace("__", "/").replace("_dot_", ".")
+            path = folder / name
             path.parent.mkdir(exist_ok=True)
             if isinstance(content, pd.DataFrame):
                 content.to_parquet(path)
@@ -47,12 +47,14 @@ def source(tmp_path):
 
 def test_contract_names_need_no_configuration(source, tmp_path):
     folder = source(
-        events_dot_csv=EVENTS,
-        items__a_dot_parquet=pd.DataFrame(
-            {"item_id": ["i1"], "title": ["鼠标"]}
-        ),
-        items__b_dot_parquet=pd.DataFrame({"item_id": ["i2"], "title": [""]}),
-        users_dot_csv="user_id,age_band\nu1,26-35\n",
+        {
+            "events.csv": EVENTS,
+            "items/a.parquet": pd.DataFrame(
+                {"item_id": ["i1"], "title": ["鼠标"]}
+            ),
+            "items/b.parquet": pd.DataFrame({"item_id": ["i2"], "title": [""]}),
+            "users.csv": "user_id,age_band\nu1,26-35\n",
+        }
     )
     counts = tabular.convert(folder, tmp_path / "out")
     assert list(counts) == ["events", "items", "users"]
@@ -71,32 +73,34 @@ def test_contract_names_need_no_configuration(source, tmp_path):
 
 def test_mapping_encoding_units_and_lists(source, tmp_path):
     folder = source(
-        log_dot_txt=(
-            "谁;什么;做了;何时;价\n7.0;i1;浏览;1700000000999;199.5\n"
-            "8;i1;buy;x;¥9\n9;i1;跳;-1;\n"
-        ).encode("gb18030"),
-        goods_dot_csv="sku,title,tags,image_embedding,in_stock,listed_at\n"
-        'i1,"鼠标,静音",静音 便携,0.5 1,否,2020-01-02\n'
-        "i2,键盘,,x 1,maybe,soon\n",
-        tables_dot_json={
-            "events": {
-                "files": "log.txt",
-                "delimiter": ";",
-                "encoding": "gb18030",
-                "time_unit": "ms",
-                "event_types": {"浏览": "view"},
-                "columns": {
-                    **{"user_id": "谁", "item_id": "什么", "price": "价"},
-                    **{"event_type": "做了", "timestamp": "何时"},
+        {
+            "log.txt": (
+                "谁;什么;做了;何时;价\n7.0;i1;浏览;1700000000999;199.5\n"
+                "8;i1;buy;x;¥9\n9;i1;跳;-1;\n"
+            ).encode("gb18030"),
+            "goods.csv": "sku,title,tags,image_embedding,in_stock,listed_at\n"
+            'i1,"鼠标,静音",静音 便携,0.5 1,否,2020-01-02\n'
+            "i2,键盘,,x 1,maybe,soon\n",
+            "tables.json": {
+                "events": {
+                    "files": "log.txt",
+                    "delimiter": ";",
+                    "encoding": "gb18030",
+                    "time_unit": "ms",
+                    "event_types": {"浏览": "view"},
+                    "columns": {
+                        **{"user_id": "谁", "item_id": "什么", "price": "价"},
+                        **{"event_type": "做了", "timestamp": "何时"},
+                    },
+                },
+                "items": {
+                    "files": "goods.csv",
+                    "columns": {"item_id": "sku"},
+                    "list_separator": " ",
+                    "time_format": "%Y-%m-%d",
                 },
             },
-            "items": {
-                "files": "goods.csv",
-                "columns": {"item_id": "sku"},
-                "list_separator": " ",
-                "time_format": "%Y-%m-%d",
-            },
-        },
+        }
     )
     counts = tabular.convert(folder, tmp_path)
     assert rows(tmp_path, "events") == [
@@ -125,28 +129,30 @@ def test_mapping_encoding_units_and_lists(source, tmp_path):
 
 def test_parquet_types(source, tmp_path):
     folder = source(
-        events_dot_parquet=pd.DataFrame(
-            {
-                "user_id": [7.0, None],
-                "item_id": pd.Categorical(["i1", "i1"]),
-                "event_type": ["view", "view"],
-                "timestamp": pd.to_datetime(
-                    ["2016-02-01 08:00:00", None]
-                ).tz_localize("Asia/Shanghai"),
-                "position": [0.0, float("nan")],
-                "quantity": ["2", "two"],
-                "colour": ["red", "red"],
-            }
-        ),
-        items_dot_parquet=pd.DataFrame(
-            {
-                "item_id": [1, 2],
-                "title": ["a", "b"],
-                "in_stock": [1, 0],
-                "tags": [["x"], None],
-                "listed_at": pd.to_datetime(["2016-02-01 08:00:00", None]),
-            }
-        ),
+        {
+            "events.parquet": pd.DataFrame(
+                {
+                    "user_id": [7.0, None],
+                    "item_id": pd.Categorical(["i1", "i1"]),
+                    "event_type": ["view", "view"],
+                    "timestamp": pd.to_datetime(
+                        ["2016-02-01 08:00:00", None]
+                    ).tz_localize("Asia/Shanghai"),
+                    "position": [0.0, float("nan")],
+                    "quantity": ["2", "two"],
+                    "colour": ["red", "red"],
+                }
+            ),
+            "items.parquet": pd.DataFrame(
+                {
+                    "item_id": [1, 2],
+                    "title": ["a", "b"],
+                    "in_stock": [1, 0],
+                    "tags": [["x"], None],
+                    "listed_at": pd.to_datetime(["2016-02-01 08:00:00", None]),
+                }
+            ),
+        }
     )
     tabular.convert(folder, tmp_path)
     midnight = 1_454_284_800
@@ -164,7 +170,7 @@ def test_parquet_types(source, tmp_path):
 
 def test_milliseconds_pass_as_they_are_unless_said(source, tmp_path):
     events = EVENTS.replace("1700000000", "1700000000123")
-    folder = source(events_dot_csv=events, items_dot_csv=ITEMS)
+    folder = source({"events.csv": events, "items.csv": ITEMS})
     tabular.convert(folder, tmp_path / "a")
     assert rows(tmp_path / "a", "events")[0]["timestamp"] == 1_700_000_000_123
     sources = {
@@ -178,8 +184,10 @@ def test_milliseconds_pass_as_they_are_unless_said(source, tmp_path):
 def test_ten_million_characters_and_duplicate_items_pass(source, tmp_path):
     title = "长" * 10_000_000
     folder = source(
-        events_dot_csv=EVENTS,
-        items_dot_csv=f"item_id,title,price\ni1,{title},-5\ni1,短,1\n",
+        {
+            "events.csv": EVENTS,
+            "items.csv": f"item_id,title,price\ni1,{title},-5\ni1,短,1\n",
+        }
     )
     tabular.convert(folder, tmp_path)
     found = rows(tmp_path, "items")
@@ -192,68 +200,68 @@ def test_ten_million_characters_and_duplicate_items_pass(source, tmp_path):
     ("files", "says"),
     [
         ({}, r"no file events.csv in .*found: nothing"),
-        ({"events_dot_csv": EVENTS}, r"no file items.csv in .*events.csv"),
+        ({"events.csv": EVENTS}, r"no file items.csv in .*events.csv"),
         (
             {
-                "events_dot_csv": "uid,event_type\n1,view\n",
-                "items_dot_csv": ITEMS,
+                "events.csv": "uid,event_type\n1,view\n",
+                "items.csv": ITEMS,
             },
             r"events.csv has no column 'user_id' for events.user_id; "
             "found: uid, event_type",
         ),
         (
-            {"events_dot_csv": EVENTS.splitlines()[0], "items_dot_csv": ITEMS},
+            {"events.csv": EVENTS.splitlines()[0], "items.csv": ITEMS},
             "events.csv holds no rows",
         ),
         (
             {
-                "events_dot_csv": EVENTS.replace("i1", "好").encode("gbk"),
-                "items_dot_csv": ITEMS,
+                "events.csv": EVENTS.replace("i1", "好").encode("gbk"),
+                "items.csv": ITEMS,
             },
             "events.csv is not in the encoding utf-8: byte 0xba at offset 40",
         ),
         (
-            {"events_dot_parquet": b"PAR?", "items_dot_csv": ITEMS},
+            {"events.parquet": b"PAR?", "items.csv": ITEMS},
             "events.parquet is not Parquet",
         ),
         (
             {
-                "events_dot_parquet": pd.DataFrame(
+                "events.parquet": pd.DataFrame(
                     {"user_id": [["a"]], "event_type": ["x"], "timestamp": [1]}
                 ),
-                "items_dot_csv": ITEMS,
+                "items.csv": ITEMS,
             },
             r"'user_id': its type list<.*> cannot be read as string",
         ),
-        ({"tables_dot_json": b"[1]"}, "not an object of table to settings"),
-        ({"tables_dot_json": b"{"}, "not an object of table to settings"),
+        ({"tables.json": b"[1]"}, "not an object of table to settings"),
+        ({"tables.json": b"{"}, "not an object of table to settings"),
         (
-            {"tables_dot_json": {"orders": {}}},
+            {"tables.json": {"orders": {}}},
             "the table 'orders'; allowed: ev",
         ),
         (
-            {"tables_dot_json": {"events": {}}},
+            {"tables.json": {"events": {}}},
             "does not name the table 'items'",
         ),
         (
             {
-                "tables_dot_json": {
+                "tables.json": {
                     "events": {"columns": {"who": "uid"}},
                     "items": {},
                 },
-                "events_dot_csv": EVENTS,
-                "items_dot_csv": ITEMS,
+                "events.csv": EVENTS,
+                "items.csv": ITEMS,
             },
             "table events has no column 'who' to map 'uid' to; allowed: us",
         ),
         (
             {
-                "tables_dot_json": {
+                "tables.json": {
                     "events": {"columns": {"city": "town"}},
                     "items": {},
                 },
-                "events_dot_csv": EVENTS,
-                "items_dot_csv": ITEMS,
+                "events.csv": EVENTS,
+                "items.csv": ITEMS,
             },
             "no column 'town' for events.city; found: user_id",
         ),
@@ -261,7 +269,7 @@ def test_ten_million_characters_and_duplicate_items_pass(source, tmp_path):
 )
 def test_what_is_missing_or_wrong_is_named(files, says, source, tmp_path):
     with pytest.raises(DataError, match=says):
-        tabular.convert(source(**files), tmp_path / "out")
+        tabular.convert(source(files), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -276,12 +284,12 @@ def test_what_is_missing_or_wrong_is_named(files, says, source, tmp_path):
     ],
 )
 def test_bad_settings_are_named(field, value, source):
-    folder = source(tables_dot_json={"events": {field: value}, "items": {}})
+    folder = source({"tables.json": {"events": {field: value}, "items": {}}})
     with pytest.raises(SettingsError, match=rf"tables.json: .*\.{field} is"):
         tabular.read_config(folder)
 
 
 def test_source_and_target_must_differ(source):
-    folder = source(events_dot_csv=EVENTS, items_dot_csv=ITEMS)
+    folder = source({"events.csv": EVENTS, "items.csv": ITEMS})
     with pytest.raises(DataError, match="both source and target"):
         tabular.convert(folder, folder)
