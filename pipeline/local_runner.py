@@ -16,6 +16,7 @@ import traceback
 
 from pipeline import presets, progress
 from pipeline.places import Places, local_places
+from pipeline.records import NodeRecord
 from pipeline.schemas import write_schemas
 from pipeline.source import prepare_data, tables_in
 from schema.errors import DaogouError
@@ -38,23 +39,6 @@ class RunResult:
     report_path: pathlib.Path
     pushed_version: str
     seconds: float
-
-
-@dataclasses.dataclass(kw_only=True)
-class NodeRecord:
-    """What one node did in this run.
-
-    Attributes:
-      seconds: Wall time.
-      state: `run`, `cached` or `failed`.
-      outputs: Folder of the first artifact of each output.
-      properties: Custom properties of the same artifacts.
-    """
-
-    seconds: float = 0.0
-    state: str = "run"
-    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
-    properties: dict[str, dict] = dataclasses.field(default_factory=dict)
 
 
 def run(
@@ -110,9 +94,10 @@ def run(
         report_path = write_report(
             run_dir=run_dir,
             config=config,
-            places=places,
             records=records,
             failure=failure,
+            started_at=started,
+            seconds=time.time() - started,
         )
     if failure is not None:
         raise failure

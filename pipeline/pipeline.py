@@ -23,7 +23,6 @@ from components.servable.component import Servable
 from components.serving_validator.component import ServingValidator
 from components.text_embedding.component import TextEmbedding
 from components.trainer.component import RecommenderTrainer
-from models.settings import trainer_settings_to_json
 from pipeline.code_digest import code_digest
 from pipeline.configs import PipelineConfig
 from pipeline.places import Places
@@ -107,7 +106,8 @@ def create_pipeline(
         transformed_items=item_transform.outputs["transformed_examples"],
         text_vectors=text.outputs["text_vectors"],
         custom_config={
-            "settings": trainer_settings_to_json(config.model, config.training),
+            "model_settings": config.model.to_json(),
+            "training_settings": config.training.to_json(),
             "code_digest": code_digest("models.trainer"),
         },
         train_args=tfx.proto.TrainArgs(splits=["train"]),
