@@ -28,7 +28,9 @@ class Catalogue:
       offer: int64, row in `offer_brands`: leaf and brand together.
       offer_brands: brand of each offer; `offer_first` [leaves + 1] its range.
       offer_first: int64 [leaves + 1].
-      brand: int64, number of the brand over all leaves.
+      brand_names: every brand once.
+      brand_of_offer: int64 [offers], rows of `brand_names`.
+      brand: int64, row of `brand_names` of each item.
       options: int64 [items, MAX_OPTIONS], rows in `option_words`, -1 padded.
       option_words: word of each option; `option_first` its range in a leaf.
       option_first: int64 [leaves + 1].
@@ -51,6 +53,8 @@ class Catalogue:
     offer: np.ndarray
     offer_brands: tuple[str, ...]
     offer_first: np.ndarray
+    brand_names: tuple[str, ...]
+    brand_of_offer: np.ndarray
     brand: np.ndarray
     options: np.ndarray
     option_words: tuple[str, ...]
@@ -185,8 +189,10 @@ def build_catalogue(settings: MallSettings) -> Catalogue:
     # Cheaper brands, later in the list, sell a little more often.
     rank = np.floor(rng.beta(1.2, 1.0, count) * num_offers).astype(np.int64)
     offer = offer_first[leaf] + rank
-    numbers = {b: i for i, b in enumerate(dict.fromkeys(offer_brands))}
-    brand = np.array([numbers[b] for b in offer_brands])[offer]
+    brand_names = tuple(dict.fromkeys(offer_brands))
+    numbers = {name: i for i, name in enumerate(brand_names)}
+    brand_of_offer = np.array([numbers[b] for b in offer_brands])
+    brand = brand_of_offer[offer]
 
     words = tuple(o for kind in leaves for g in kind.specs for o in g)
     option_first = _offsets([sum(map(len, k.specs)) for k in leaves])
@@ -208,7 +214,7 @@ def build_catalogue(settings: MallSettings) -> Catalogue:
     written, descriptions = _write_titles(rng, leaves, leaf, brands, said)
     # A flagship shop for each brand, and as many that sell anything.
     flagship = rng.random(count) < 0.5
-    other = len(numbers) + rng.integers(len(numbers), size=count)
+    other = len(brand_names) + rng.integers(len(brand_names), size=count)
     shops = np.where(flagship, brand, other)
     parents = {
         p: i for i, p in enumerate(dict.fromkeys(k.parent for k in leaves))
@@ -223,6 +229,8 @@ def build_catalogue(settings: MallSettings) -> Catalogue:
         offer=offer,
         offer_brands=offer_brands,
         offer_first=offer_first,
+        brand_names=brand_names,
+        brand_of_offer=brand_of_offer,
         brand=brand,
         options=options,
         option_words=words,
@@ -238,5 +246,5 @@ def build_catalogue(settings: MallSettings) -> Catalogue:
         in_stock=rng.random(count) >= 0.02,
         quality=quality,
         popularity=popularity,
-        style=_style(rng, brand, options, len(numbers), len(words)),
+        style=_style(rng, brand, options, len(brand_names), len(words)),
     )

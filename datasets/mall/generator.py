@@ -1,9 +1,12 @@
 """Makes a mall: the four tables, its ground truth, and the word of warning."""
 
 import pathlib
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
 from datasets.mall.campaigns import build_campaigns
 from datasets.mall.catalogue import build_catalogue
@@ -25,11 +28,10 @@ from datasets.mall.tables import (
     events_table,
     items_table,
     users_table,
-    write_part,
 )
 from datasets.mall.truth_files import Writer
+from datasets.tables import drop_table, write_table
 from schema.contract import EVENT_TYPES
-from schema.errors import DataError
 
 _NOTICE = """\
 This data set is simulated. Items, users, events and campaigns were drawn at
@@ -78,89 +80,95 @@ def _stocked_up(settings, world: World, tastes: Tastes) -> Memory:
     return memory
 
 
-def _check_empty(data_dir):
-    for table in ("events", "items", "users", "campaigns", "ground_truth"):
-        folder = data_dir / table
-        if folder.exists() and any(folder.iterdir()):
-            raise DataError(
-                f"{folder} is not empty; allowed: a data directory without "
-                "tables, so that no old part is read with the new ones"
-            )
+class _Simulation:
+    """Runs the days one after the other and counts what they leave."""
+
+    def __init__(self, settings: MallSettings, truth_dir: pathlib.Path):
+        self._settings = settings
+        self.world, self._tastes = build_world(settings)
+        self._truth = Writer(self.world, self._tastes, truth_dir)
+        self.sessions = self.rows = 0
+        self._types: Counter[str] = Counter()
+        self._dirt: Counter[str] = Counter()
+
+    def days(self) -> Iterator[pa.Table]:
+        """Yields the events of each day, in time order over all days."""
+        settings, world = self._settings, self.world
+        memory = _stocked_up(settings, world, self._tastes)
+        waiting = blank(0)
+        for day in range(settings.num_days):
+            if day:
+                self._tastes = next_day(
+                    settings, world.catalogue, world.shoppers, self._tastes, day
+                )
+            visit = Day(world, self._tastes, memory, day, self.sessions)
+            made, intents = visit.run()
+            self.sessions += len(visit.users)
+            bots = bot_events(settings, world.catalogue, world.shoppers, day)
+            made = np.concatenate([waiting, made, bots])
+            if day < settings.num_days - 1:
+                made, waiting = split_day(made, settings, day)
+            events = plant(in_order(made), settings, day)
+            self._truth.add_day(day, self.rows, events, intents)
+            self.rows += len(events)
+            self._types.update(_count(EVENT_TYPES, events["type"]))
+            self._dirt.update(_count(KINDS, events["dirt"]))
+            yield events_table(world, events)
+
+    def close(self) -> dict:
+        """Writes the rest of the truth; returns what `generate` returns."""
+        summary = {
+            "events": self.rows,
+            "items": len(self.world.catalogue),
+            "users": len(self.world.shoppers),
+            "campaigns": len(self.world.campaigns),
+            "sessions": self.sessions,
+            "event_types": {n: self._types[n] for n in EVENT_TYPES},
+            "dirt": {n: self._dirt[n] for n in KINDS[1:]},
+        }
+        self._truth.close(self._tastes, summary)
+        return summary
 
 
 def generate(settings: MallSettings, data_dir: str | pathlib.Path) -> dict:
     """Writes a mall, day by day; memory holds one day's events.
 
-    Writes `<data_dir>/{events,items,users,campaigns}/part-*.parquet` in the
-    form of `schema.contract`, one part of events a day, rows in time order;
-    `<data_dir>/ground_truth/` (see `truth_files`) and `SIMULATED.md`.
+    Writes the four tables as `datasets.tables` does, each whole or not at
+    all, events in time order; `<data_dir>/ground_truth/` (see `truth_files`)
+    and `SIMULATED.md`. An earlier mall in the folder is replaced.
 
     Args:
       settings: Equal settings write identical bytes.
-      data_dir: Made where it is missing; must hold no tables yet.
+      data_dir: Made where it is missing.
 
     Returns:
-      `simulated` (True), `rows` of each table, `events` by type as planned
-      (bad rows under the type they had), `dirt` by kind, `sessions`.
+      Rows of `events`, `items`, `users`, `campaigns`;
+      `sessions`; `event_types` and `dirt`, rows by type and by kind. A bad
+      row counts under the type that it had before it was spoilt.
 
     Raises:
-      DataError: `data_dir` holds tables already.
+      DataError: The days have no event at all, as with very few visits.
     """
     data_dir = pathlib.Path(data_dir)
-    _check_empty(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / "SIMULATED.md").write_text(_NOTICE, encoding="utf-8")
-    world, tastes = build_world(settings)
-    write_part(items_table(world.catalogue), data_dir / "items", 0)
-    write_part(users_table(world), data_dir / "users", 0)
-    campaigns = world.campaigns
-    write_part(
-        campaigns_table(
-            campaigns,
-            [settings.day_start(int(d)) for d in campaigns.first_day],
-            [settings.day_start(int(d)) for d in campaigns.end_day],
-        ),
-        data_dir / "campaigns",
-        0,
-    )
-    truth = Writer(world, tastes, data_dir / "ground_truth")
-    memory = _stocked_up(settings, world, tastes)
-    waiting, sessions, rows = blank(0), 0, 0
-    types: Counter[str] = Counter()
-    dirt: Counter[str] = Counter()
-    for day in range(settings.num_days):
-        if day:
-            tastes = next_day(
-                settings, world.catalogue, world.shoppers, tastes, day
-            )
-        visit = Day(world, tastes, memory, day, sessions)
-        made, intents = visit.run()
-        sessions += len(visit.users)
-        bots = bot_events(settings, world.catalogue, world.shoppers, day)
-        made = np.concatenate([waiting, made, bots])
-        if day < settings.num_days - 1:
-            made, waiting = split_day(made, settings, day)
-        events = plant(in_order(made), settings, day)
-        write_part(events_table(world, events), data_dir / "events", day)
-        truth.add_day(day, rows, events, intents)
-        rows += len(events)
-        types.update(_count(EVENT_TYPES, events["type"]))
-        dirt.update(_count(KINDS, events["dirt"]))
-    dirt.pop("", None)
-    summary = {
-        "simulated": True,
-        "rows": {
-            "events": rows,
-            "items": len(world.catalogue),
-            "users": len(world.shoppers),
-            "campaigns": len(campaigns),
-        },
-        "events": {name: types[name] for name in EVENT_TYPES},
-        "dirt": {name: dirt[name] for name in KINDS[1:]},
-        "sessions": sessions,
-    }
-    truth.close(tastes, summary)
-    return summary
+    truth_dir = data_dir / "ground_truth"
+    shutil.rmtree(truth_dir, ignore_errors=True)
+    simulation = _Simulation(settings, truth_dir)
+    world, campaigns = simulation.world, simulation.world.campaigns
+    write_table(items_table(world.catalogue), "items", data_dir)
+    write_table(users_table(world), "users", data_dir)
+    if len(campaigns):
+        starts, ends = (
+            [settings.day_start(int(day)) for day in days]
+            for days in (campaigns.first_day, campaigns.end_day)
+        )
+        table = campaigns_table(campaigns, starts, ends)
+        write_table(table, "campaigns", data_dir)
+    else:
+        drop_table("campaigns", data_dir)
+    write_table(simulation.days(), "events", data_dir)
+    return simulation.close()
 
 
 def _count(names, numbers):

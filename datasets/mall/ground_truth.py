@@ -12,7 +12,7 @@ import numpy as np
 
 from datasets.mall.generator import build_world
 from datasets.mall.relevance import season, taste_logit
-from datasets.mall.settings import MallSettings
+from datasets.mall.settings import DAY_SECONDS, MallSettings
 from datasets.mall.shoppers import Tastes, next_day
 from schema.errors import DataError
 
@@ -74,7 +74,7 @@ class GroundTruth:
 
     def day_of(self, timestamp: int) -> int:
         """Returns the day of a time, Unix seconds."""
-        return (timestamp - self.settings.day_start(0)) // 86_400
+        return (timestamp - self.settings.day_start(0)) // DAY_SECONDS
 
     def relevance(
         self, users: np.ndarray, items: np.ndarray, day: int

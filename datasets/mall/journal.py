@@ -34,7 +34,7 @@ EVENT = np.dtype(
 def blank(count: int) -> np.ndarray:
     """Returns events with nothing known, EVENT [count]."""
     events = np.zeros(count, EVENT)
-    for field in EVENT.names:
+    for field in EVENT.fields or ():
         events[field] = -1
     events["price"] = np.nan
     events["probability"] = np.nan

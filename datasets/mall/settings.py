@@ -48,7 +48,7 @@ class MallSettings(Settings):
     start_date: str = "2025-10-20"
     sessions_per_user_day: float = 0.14
     page_size: int = 6
-    new_items_per_day: int = 25
+    new_items_per_day: int = 15
     new_user_share: float = 0.1
     position_decay: float = 0.6
     drift: float = 1.0

@@ -152,15 +152,12 @@ def first_tastes(
         leaves[rows] = order[:, :NUM_INTERESTS]
     strengths = rng.normal(_MEAN_STRENGTH, 0.8, leaves.shape)
     # Brands out of the leaves that they look at.
-    low = catalogue.offer_first[leaves[:, :NUM_BRANDS]]
-    high = catalogue.offer_first[leaves[:, :NUM_BRANDS] + 1]
-    offers = low + np.floor(rng.random(low.shape) * (high - low)).astype(int)
-    numbers = np.zeros(len(catalogue.offer_brands), np.int64)
-    known = {b: i for i, b in enumerate(dict.fromkeys(catalogue.offer_brands))}
-    numbers[:] = [known[b] for b in catalogue.offer_brands]
+    start = catalogue.offer_first[leaves[:, :NUM_BRANDS]]
+    width = catalogue.offer_first[leaves[:, :NUM_BRANDS] + 1] - start
+    offers = start + np.floor(rng.random(start.shape) * width).astype(int)
     style = rng.normal(size=(count, STYLE_DIMENSION))
     return (
-        dataclasses.replace(shoppers, brands=numbers[offers]),
+        dataclasses.replace(shoppers, brands=catalogue.brand_of_offer[offers]),
         Tastes(leaves=leaves, strengths=strengths, style=style),
     )
 

@@ -1,10 +1,7 @@
-"""The mall's arrays as the contract's tables, and the files they go to."""
-
-import pathlib
+"""The mall's arrays as the contract's tables."""
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from datasets.mall.campaigns import Campaigns
 from datasets.mall.catalogue import Catalogue
@@ -12,36 +9,8 @@ from datasets.mall.dirt import spoil
 from datasets.mall.exposure import SCENES
 from datasets.mall.sessions import World
 from datasets.mall.shoppers import CITIES, DEVICES, profile
-from schema.contract import EVENT_TYPES, TABLES
-
-_TYPES = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "float32": pa.float32(),
-    "bool": pa.bool_(),
-    "list<string>": pa.list_(pa.string()),
-    "list<float32>": pa.list_(pa.float32()),
-}
-
-
-def arrow_schema(table: str) -> pa.Schema:
-    """Returns the contract's columns of a table."""
-    return pa.schema([(c.name, _TYPES[c.dtype]) for c in TABLES[table]])
-
-
-def write_part(table: pa.Table, folder: pathlib.Path, number: int) -> None:
-    """Writes one Parquet file; equal tables give equal bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        table,
-        folder / f"part-{number:05}.parquet",
-        compression="zstd",
-        compression_level=3,
-        version="2.6",
-        data_page_version="1.0",
-        row_group_size=1 << 20,
-        store_schema=True,
-    )
+from datasets.tables import arrow_schema
+from schema.contract import EVENT_TYPES
 
 
 def _words(words, rows):

@@ -13,8 +13,7 @@ Files of `<data_dir>/ground_truth/`:
 - `impressions/`: a sample: `user_id`, `item_id`, `session_id`, `timestamp`,
   `position`, `click_probability` (examination included).
 - `intents/`: `session_id`, `timestamp`, `category` that each page was after.
-- `dirt/`: `row` (number over all parts of events, from 0), `part`,
-  `row_in_part`, `kind`.
+- `dirt/`: `row` (of the table events, from 0), `kind`.
 """
 
 import json
@@ -22,6 +21,7 @@ import pathlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from datasets.mall.dirt import KINDS
 from datasets.mall.life_stages import LIFE_STAGES
@@ -30,7 +30,13 @@ from datasets.mall.randomness import generator
 from datasets.mall.relevance import examination
 from datasets.mall.sessions import World
 from datasets.mall.shoppers import Tastes
-from datasets.mall.tables import session_names, write_part
+from datasets.mall.tables import session_names
+
+
+def _write_part(table, folder, number):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"part-{number:05}.parquet"
+    pq.write_table(table, path, compression="zstd")
 
 
 def _lists(rows):
@@ -60,7 +66,7 @@ class Writer:
                 "style": _lists(catalogue.style),
             }
         )
-        write_part(items.sort_by("item_id"), folder / "items", 0)
+        _write_part(items.sort_by("item_id"), folder / "items", 0)
         texts = pa.table(
             {
                 "query": queries.texts,
@@ -68,7 +74,7 @@ class Writer:
                 "kind": [QUERY_KINDS[k] for k in queries.kind],
             }
         )
-        write_part(texts, folder / "queries", 0)
+        _write_part(texts, folder / "queries", 0)
 
     def _write_json(self, name, value):
         text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
@@ -89,7 +95,7 @@ class Writer:
 
         Args:
           day: Day of the simulation; number of the part.
-          first_row: Number of the first of `events` over all parts.
+          first_row: Row of the first of `events` in the table.
           events: `journal.EVENT` [rows], as written, dirt included.
           intents: See `sessions.Day.run`.
         """
@@ -98,14 +104,12 @@ class Writer:
         table = pa.table(
             {
                 "row": pa.array(first_row + dirty),
-                "part": pa.array(np.full(len(dirty), day)),
-                "row_in_part": pa.array(dirty),
                 "kind": pa.array(KINDS).take(
                     pa.array(events["dirt"][dirty].astype(np.int64))
                 ),
             }
         )
-        write_part(table, self._folder / "dirt", day)
+        _write_part(table, self._folder / "dirt", day)
         rng = generator(world.settings.seed, "truth", day)
         kept = rng.random(len(events)) < world.settings.truth_share
         kept &= ~np.isnan(events["probability"]) & (events["dirt"] == 0)
@@ -122,7 +126,7 @@ class Writer:
                 "click_probability": shown["probability"],
             }
         )
-        write_part(table, self._folder / "impressions", day)
+        _write_part(table, self._folder / "impressions", day)
         table = pa.table(
             {
                 "session_id": session_names(intents["session"]),
@@ -130,7 +134,7 @@ class Writer:
                 "category": self._categories(intents["leaf"]),
             }
         )
-        write_part(table, self._folder / "intents", day)
+        _write_part(table, self._folder / "intents", day)
 
     def close(self, tastes: Tastes, summary: dict) -> None:
         """Writes what is known after the last day.
@@ -141,8 +145,7 @@ class Writer:
         """
         shoppers, catalogue = self._world.shoppers, self._world.catalogue
         settings = self._world.settings
-        known = dict.fromkeys(catalogue.offer_brands)
-        brands = np.array(list(known), object)
+        brands = np.array(catalogue.brand_names, object)
         columns = {
             "user_id": shoppers.user_ids,
             "life_stages": [
@@ -160,7 +163,7 @@ class Writer:
             columns[f"strengths_{when}"] = _lists(state.strengths)
             columns[f"style_{when}"] = _lists(state.style)
         table = pa.table(columns).sort_by("user_id")
-        write_part(table, self._folder / "users", 0)
+        _write_part(table, self._folder / "users", 0)
         curve = examination(settings).round(6).tolist()
         self._write_json(
             "summary.json",
