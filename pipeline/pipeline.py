@@ -112,7 +112,7 @@ def create_pipeline(
         },
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["eval"]),
-    )
+    ).with_id("Trainer")
     model = trainer.outputs["model"]
     evaluator = tfx.components.Evaluator(
         examples=behavior.outputs["examples"],
