@@ -159,10 +159,10 @@ class LiveDisplay:
 
     def _moving_part(self) -> "rich.console.Group":
         from rich.console import Group
-        from rich.spinner import SPINNERS
+        from rich.spinner import Spinner
 
         now = time.monotonic()
-        frames = SPINNERS["dots"]["frames"]
+        frames = Spinner("dots").frames
         wheel = (frames[int(now * WHEEL_TURNS) % len(frames)], "cyan")
         running = [
             self._line(wheel, node, duration(now - since), "")

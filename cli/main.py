@@ -60,7 +60,8 @@ class Commands(click.Group):
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
-    def main(self, args=None, prog_name=None, **extra):
+    # Click tells by overloads when it returns; this one never does.
+    def main(self, args=None, prog_name=None, **extra):  # type: ignore
         """Runs one command line and leaves the process.
 
         Args:

@@ -3,6 +3,7 @@
 import glob
 import os
 import pathlib
+import typing
 from collections.abc import Iterable, Mapping
 
 import click
@@ -65,7 +66,7 @@ def convert(
     *,
     mapping: Mapping[str, str],
     event_types: Mapping[str, str],
-    text_format: Mapping[str, str],
+    text_format: Mapping[str, typing.Any],
 ) -> dict[str, dict[str, int]]:
     """Converts files of your own into the contract's tables.
 
