@@ -16,13 +16,11 @@ from components.text_embedding.encoding import (
     Worker,
     threads_a_worker,
 )
-from components.text_embedding.pipeline import (
-    TextEmbeddingPaths,
-    run_text_embedding,
-)
+from components.text_embedding.pipeline import run_text_embedding
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings
 from schema.errors import DataError, MissingDependencyError
+from tests.components.text_embedding.inputs import write_inputs
 from tests.encoders import HIDDEN, write_tiny_bert
 
 ITEMS = {
@@ -46,40 +44,6 @@ def bert(tmp_path_factory):
 @pytest.fixture(scope="module")
 def encoder(bert):
     return TextEncoder(bert)
-
-
-def example(item_id, text):
-    features = {
-        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-        for name, value in (("item_id", item_id), ("text", text))
-    }
-    return tf.train.Example(
-        features=tf.train.Features(feature=features)
-    ).SerializeToString()
-
-
-def write_inputs(folder, items, queries):
-    paths = TextEmbeddingPaths(
-        catalogue=str(folder / "catalogue"),
-        queries=str(folder / "queries"),
-        text_vectors=str(folder / "vectors"),
-    )
-    (folder / "catalogue" / "Split-all").mkdir(parents=True, exist_ok=True)
-    (folder / "queries").mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(
-        str(folder / "catalogue/Split-all/data-00000.gz"), options="GZIP"
-    ) as writer:
-        for item_id, text in items.items():
-            key = item_id if isinstance(item_id, bytes) else item_id.encode()
-            writer.write(example(key, text))
-    table = pa.table(
-        {
-            "query": pa.array(queries, pa.string()),
-            "count": pa.array([1] * len(queries), pa.int64()),
-        }
-    )
-    pq.write_table(table, folder / "queries" / "queries.parquet")
-    return paths
 
 
 def settings_of(bert, cache_dir=""):
