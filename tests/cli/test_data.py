@@ -73,7 +73,7 @@ def test_own_files_become_tables_that_pass_the_check(own):
         (["--map=user=uid"], "'user' is no column of events, items"),
         (["--map=users.user_id=uid"], "'users.user_id' is no column"),
         (["--map=user_id=a", "--map=user_id=b"], "given twice"),
-        (["--map=user_id=nosuch"], "nosuch"),
+        (["--map=user_id=nosuch", "--encoding=gb18030"], "nosuch"),
         (["--event-type=浏览=look"], "event_types"),
         (["--delimiter=tab"], "one character"),
         (["--from=."], "--from stands alone"),
