@@ -126,13 +126,11 @@ def _text_index(
 ) -> ExactIndex | None:
     if folder is None:
         return None
-    if not hasattr(model, "encode_queries"):
-        raise DataError(
-            "the trained model has no encode_queries, but text vectors are "
-            f"given ({folder}); leave them out"
-        )
-    vectors = read_text_vectors(folder, columns.item_ids)
     width = model.encode_queries(tf.constant([""])).shape[1]
+    if not width:
+        # A model that was trained without text encodes to nothing.
+        return None
+    vectors = read_text_vectors(folder, columns.item_ids)
     if width != vectors.shape[1]:
         raise DataError(
             f"{folder} holds vectors of {vectors.shape[1]} numbers, the "

@@ -66,8 +66,8 @@ def checked(
     """
     batch = tf.shape(inputs[leading])[0]
     checks = [
-        tf.debugging.assert_positive(
-            batch, message=f"{leading} has no rows; send at least one"
+        tf.debugging.Assert(
+            batch > 0, [f"{leading} has no rows; send at least one"]
         )
     ]
     for name, value in inputs.items():

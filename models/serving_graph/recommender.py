@@ -138,8 +138,8 @@ class ServingRecommender(tf.Module):
         width = tf.shape(inputs["item_ids"])[1]
         with tf.control_dependencies(
             [
-                tf.debugging.assert_positive(
-                    width, message="item_ids has no columns; send at least one"
+                tf.debugging.Assert(
+                    width > 0, ["item_ids has no columns; send at least one"]
                 )
             ]
         ):

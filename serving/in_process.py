@@ -1,0 +1,198 @@
+"""Asks a pushed servable without a server, through its signatures."""
+
+import pathlib
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  (registers the ops of the text encoder)
+from google.protobuf import message
+from tensorflow.core.protobuf import saved_model_pb2
+
+from schema.errors import DataError, MissingDependencyError
+from serving.requests import HISTORY_FIELDS, Request
+
+_SAVED_MODEL_FILE = "saved_model.pb"
+# How ScaNN names its ops; a servable with them needs its library.
+_SCANN_OPS = b"Scann>"
+_ASSERTION = re.compile(r"assertion failed: (.*)")
+_PART = re.compile(r"\[([^\]]*)\]")
+
+
+class Recommender:
+    """A servable in this process; answers like TensorFlow Serving.
+
+    Every answer is a dictionary of arrays [users, k] by output name:
+    `item_ids`, `titles` and `categories` (bytes), `prices`, `scores`, and
+    `p_<head>` where items are ranked; a slot that could not be filled has an
+    empty id.
+    """
+
+    def __init__(self, servable_dir: str | pathlib.Path):
+        """Loads a version folder.
+
+        Args:
+          servable_dir: The SavedModel, `<serving>/daogou/<version>`.
+
+        Raises:
+          DataError: There is none, or it cannot be loaded.
+          MissingDependencyError: It needs ScaNN, which is not installed.
+        """
+        folder = pathlib.Path(servable_dir)
+        try:
+            text = (folder / _SAVED_MODEL_FILE).read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{folder} is no version of the model: {_SAVED_MODEL_FILE} "
+                "cannot be read"
+            ) from error
+        if _SCANN_OPS in text:
+            _load_scann_ops(folder)
+        try:
+            graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0]
+            self._definitions = graph.signature_def
+            # Signatures live as long as what they were loaded with.
+            self._model = tf.saved_model.load(str(folder))
+        except (
+            tf.errors.OpError,
+            message.DecodeError,
+            IndexError,
+            OSError,
+            ValueError,
+        ) as error:
+            raise DataError(f"{folder} cannot be loaded: {error}") from error
+
+    def recommend(
+        self,
+        request: Request,
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Recommends k items to a user.
+
+        Args:
+          request: The user.
+          k: How many, at most what the servable retrieves.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+        """
+        answer = {"k": k, "exclude_item_ids": [list(exclude_item_ids)]}
+        return self._call("recommend", _batch(request) | answer)
+
+    def search(
+        self,
+        request: Request,
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Finds k items for the request's query, the user's taste in mind.
+
+        Args:
+          request: The user and the query.
+          k: How many, at most what the servable retrieves.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses, as it does without a query.
+        """
+        answer = {"k": k, "exclude_item_ids": [list(exclude_item_ids)]}
+        return self._call("search", _batch(request) | answer)
+
+    def similar(
+        self,
+        item_ids: Sequence[str],
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Finds k items like each of some; none for an unknown one.
+
+        Args:
+          item_ids: Like which; a row of the answer each.
+          k: How many.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+        """
+        return self._call(
+            "similar",
+            {
+                "item_ids": list(item_ids),
+                "k": k,
+                "exclude_item_ids": [list(exclude_item_ids)],
+            },
+        )
+
+    def rank(
+        self, request: Request, item_ids: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Puts items in order for a user, best first; unknown ones fall out.
+
+        Args:
+          request: The user.
+          item_ids: What is put in order.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+        """
+        return self._call(
+            "rank", _batch(request) | {"item_ids": [list(item_ids)]}
+        )
+
+    def _call(self, name: str, inputs: dict) -> dict[str, np.ndarray]:
+        if name not in self._definitions:
+            raise DataError(
+                f"the servable has no signature {name!r}; it has "
+                + ", ".join(sorted(self._definitions))
+            )
+        tensors = {}
+        for key, info in self._definitions[name].inputs.items():
+            dtype = tf.as_dtype(info.dtype)
+            try:
+                value = np.array(
+                    inputs[key],
+                    object if dtype == tf.string else dtype.as_numpy_dtype,
+                )
+            except (OverflowError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"{key} is {inputs[key]!r}; needed: {dtype.name}"
+                ) from error
+            tensors[key] = tf.constant(value, dtype)
+        try:
+            answer = self._model.signatures[name](**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            raise DataError(f"{name}: {_refusal(error.message)}") from error
+        return {key: value.numpy() for key, value in answer.items()}
+
+
+def _batch(request: Request) -> dict:
+    """Returns the request as a batch of one."""
+    return {
+        name: [list(value) if name in HISTORY_FIELDS else value]
+        for name, value in vars(request).items()
+    }
+
+
+def _refusal(text: str) -> str:
+    """Takes what an input check says out of TensorFlow's message.
+
+    >>> _refusal("assertion failed: [k must be 1 to 9, but is] [0]")
+    'k must be 1 to 9, but is 0'
+    """
+    if found := _ASSERTION.search(text):
+        parts = _PART.findall(found.group(1)) or [found.group(1)]
+        return " ".join(part.strip() for part in parts)
+    return text.strip().splitlines()[0]
+
+
+def _load_scann_ops(folder: pathlib.Path) -> None:
+    try:
+        import scann  # noqa: F401  (registers its ops)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{folder} searches with ScaNN, which is not installed: "
+            "pip install scann"
+        ) from error

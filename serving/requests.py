@@ -1,0 +1,60 @@
+"""What a service asks the servable about one user, in plain Python."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from schema.errors import DataError
+
+HISTORY_FIELDS = (
+    "history_item_ids",
+    "history_event_types",
+    "history_queries",
+    "history_timestamps",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """A user, as of now; whatever is unknown may be left out.
+
+    Attributes:
+      history_item_ids: Items of the user's last steps, oldest first.
+      history_event_types: What was done with each.
+      history_queries: The search that led to each, `""` for none.
+      history_timestamps: When, Unix seconds.
+      timestamp: As of when, Unix seconds.
+      query: What is searched for.
+      scene: Where in the shop.
+      city: Where the user is.
+      device: With what.
+      gender: As recorded.
+      age_band: As recorded.
+      level: Membership level.
+    """
+
+    history_item_ids: Sequence[str] = ()
+    history_event_types: Sequence[str] = ()
+    history_queries: Sequence[str] = ()
+    history_timestamps: Sequence[int] = ()
+    timestamp: int = dataclasses.field(default_factory=lambda: int(time.time()))
+    query: str = ""
+    scene: str = ""
+    city: str = ""
+    device: str = ""
+    gender: str = ""
+    age_band: str = ""
+    level: str = ""
+
+    def __post_init__(self):
+        """Checks that the parts of the history belong together.
+
+        Raises:
+          DataError: They differ in length.
+        """
+        lengths = {name: len(getattr(self, name)) for name in HISTORY_FIELDS}
+        if len(set(lengths.values())) > 1:
+            raise DataError(
+                "the parts of the history differ in length: "
+                + ", ".join(f"{name} {n}" for name, n in lengths.items())
+            )
