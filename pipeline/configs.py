@@ -19,7 +19,6 @@ from models.text.settings import TextSettings
 from schema.contract import REQUIRED_TABLES
 from schema.settings import Settings
 
-INPUT_FORMATS = ("parquet", "csv")
 SettingsType = typing.TypeVar("SettingsType", bound=Settings)
 
 
@@ -34,7 +33,6 @@ class PipelineConfig:
         simulates them, `contract` takes them as they are.
       simulated: Whether the data is made up; reports say so.
       tables: Which tables of the contract there are.
-      input_format: `parquet` or `csv`, the ending of the tables' files.
       mall: Of the simulation; None for other sources.
 
     The other attributes are the settings of the node of that name.
@@ -45,7 +43,6 @@ class PipelineConfig:
     source: str
     simulated: bool = False
     tables: tuple[str, ...] = REQUIRED_TABLES
-    input_format: str = "parquet"
     mall: MallSettings | None = None
     data_gate: DataGateSettings
     catalogue: CatalogueSettings

@@ -113,7 +113,9 @@ def tiny() -> PipelineConfig:
         "tiny",
         "Tiny simulated mall 迷你商城",
         "mall",
-        mall=MallSettings(num_items=400, num_users=200, num_days=10),
+        mall=MallSettings(
+            num_items=400, num_users=200, num_days=10, new_items_per_day=10
+        ),
         behavior_log=MALL_BEHAVIOR,
         training={"max_epochs": 4},
         gate=NO_QUALITY,

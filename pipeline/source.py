@@ -46,7 +46,8 @@ def prepare_data(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     if config.source == "mall":
-        rows = generate(config.mall, scratch)["rows"]
+        made = generate(config.mall, scratch)
+        rows = {table: made[table] for table in TABLES}
     else:
         convert = sources.CONVERT[config.source]
         rows = {

@@ -4,7 +4,7 @@ import pathlib
 
 from pipeline.configs import PipelineConfig
 from pipeline.records import NodeRecord
-from pipeline.report import build
+from pipeline.report.build import build
 from pipeline.report.results import FAILED, SUCCEEDED, NodeResult, RunResults
 
 # Which output of which node each part of the report is read from.
