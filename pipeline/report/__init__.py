@@ -1,0 +1,1 @@
+"""Writes what a finished run found out, for machines and for people."""

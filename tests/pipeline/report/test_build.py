@@ -1,0 +1,171 @@
+import dataclasses
+import html.parser
+import json
+import math
+
+import pytest
+
+from pipeline.report.build import build
+from pipeline.report.results import NodeResult, RunResults
+
+VOID = {"meta"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a browser would show, load or run."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.text, self.links = [], set(), [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.links += [v for k, v in attrs if k in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "title"):
+            self.text.append(data)
+
+
+def read(results):
+    source = (results.run_dir / "report.html").read_text("utf-8")
+    reader = Reader()
+    reader.feed(source)
+    reader.close()
+    assert reader.open == []
+    facts = json.loads((results.run_dir / "report.json").read_text("utf-8"))
+    return facts, reader, "".join(reader.text)
+
+
+def test_json_has_the_keys_that_were_promised(finished):
+    build(finished)
+    facts, _, _ = read(finished)
+    assert facts["dataset"] == "Simulated mall 模拟商城"
+    assert facts["simulated"] is True
+    assert facts["status"] == "succeeded"
+    events = facts["counts"]["events"]
+    assert events["in"] == sum(
+        events[name] for name in ("kept", "deduplicated", "bots", "quarantined")
+    )
+    assert facts["counts"]["items"]["kept"] == 3012
+    assert set(facts["retrieval"]) == {"model", "popularity", "item_knn"}
+    for figures in facts["retrieval"].values():
+        assert {"recall@10", "recall@50", "ndcg@10", "coverage@10"} <= set(
+            figures
+        )
+    assert set(facts["ranking"]) == {"click", "buy"}
+    for figures in facts["ranking"].values():
+        assert figures["auc"] > 0.5
+        assert figures["log_loss"] < figures["prior_log_loss"]
+    assert facts["index"] == {
+        "kind": "scann",
+        "items": 3012,
+        "recall@100": 0.981,
+    }
+    assert facts["servable"]["version"] == "1700000000"
+    assert facts["servable"]["path"].endswith("1700000000")
+    assert set(facts["servable"]["signatures"]) == {"recommend", "search"}
+    assert facts["seconds"]["Trainer"] == 171.2
+    assert facts["nodes"]["EventsGen"] == "cached"
+    assert facts["histories"]["path"].endswith("histories.parquet")
+    assert facts["catalogue"]["path"] == finished.catalogue_dir
+    assert facts["gate"]["ok"] is True
+
+
+def test_page_shows_everything_and_needs_nothing_from_outside(finished):
+    build(finished)
+    _, reader, text = read(finished)
+    for part in (
+        "SIMULATED DATA",
+        "A few users",
+        "Retrieval",
+        "Ranking",
+        "Quality gate",
+        "Data",
+        "Training",
+        "Serving",
+        "Time",
+        "罗技 M330 无线静音鼠标",
+        "u00042",
+        "impression 曝光",
+        "121,000",
+        "device=android",
+        "0.981",
+        "2 min 51 s",
+    ):
+        assert part in text
+    assert reader.links == []
+    assert "svg" in reader.tags
+
+
+def test_titles_are_text_whatever_they_hold(finished):
+    build(finished)
+    _, reader, text = read(finished)
+    assert "script" not in reader.tags
+    assert "<script>alert('标题')</script> & 笔记本支架" in text
+
+
+def test_real_data_has_no_banner(finished):
+    build(dataclasses.replace(finished, simulated=False))
+    assert "SIMULATED" not in read(finished)[2]
+
+
+PARTS = [
+    field.name
+    for field in dataclasses.fields(RunResults)
+    if field.name.endswith("_dir") and field.name != "run_dir"
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_may_be_missing(finished, part, tmp_path):
+    build(dataclasses.replace(finished, **{part: None}))
+    _, _, text = read(finished)
+    assert "Simulated mall" in text
+    # An output folder that was made, and left empty when the node failed.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    build(dataclasses.replace(finished, **{part: str(empty)}))
+    read(finished)
+
+
+def test_a_run_that_failed_at_once_has_a_report(tmp_path):
+    results = RunResults(
+        run_dir=tmp_path / "run",
+        preset="jdata",
+        dataset="JData",
+        simulated=False,
+        status="failed",
+        failure="events: column <item_id> is missing",
+        nodes=(NodeResult(name="EventsGen", state="failed", seconds=0.3),),
+    )
+    build(results)
+    facts, reader, text = read(results)
+    assert "The run failed — events: column <item_id> is missing" in text
+    assert "item_id" not in reader.tags
+    assert "EventsGen (failed)" in text
+    assert "retrieval" not in facts
+    assert facts["seconds"] == {"EventsGen": 0.3}
+
+
+def test_diverged_training_is_valid_json_and_still_drawn(finished):
+    path = f"{finished.model_run_dir}/history.json"
+    rows = [
+        {"epoch": 1, "loss": 2.0},
+        {"epoch": 2, "loss": math.nan},
+    ]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"retrieval": rows, "ranking": []}, file)
+    build(finished)
+    source = (finished.run_dir / "report.json").read_text("utf-8")
+    assert "NaN" not in source
+    assert json.loads(source)["training"]["retrieval"][1]["loss"] is None
+    read(finished)
