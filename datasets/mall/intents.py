@@ -12,11 +12,13 @@ from datasets.mall.shoppers import Shoppers, Tastes
 _CONTINUE_DAYS = 6
 _CONTINUE, _AGAIN = 0.35, 0.7
 # Chances on the next page: stay with the leaf, or go on to what follows it.
-_STAY, _FOLLOW = 0.42, 0.28
-_STAY_BOUGHT, _FOLLOW_BOUGHT = 0.06, 0.64
+_STAY, _FOLLOW = 0.28, 0.42
+_STAY_BOUGHT, _FOLLOW_BOUGHT = 0.05, 0.7
 # A click on another leaf than the wanted one wins the session over.
 _WON_OVER = 0.6
 _ANCHORS = 4
+# Lasting things that a shopper is known to have.
+OWNED = 8
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -29,6 +31,7 @@ class Memory:
       day: Day of the last session.
       again_item: Consumable that runs out, -1 for none.
       again_day: Day from which it is wanted again.
+      owned: Bought items that last, [users, OWNED], -1 padded.
     """
 
     leaf: np.ndarray
@@ -36,6 +39,7 @@ class Memory:
     day: np.ndarray
     again_item: np.ndarray
     again_day: np.ndarray
+    owned: np.ndarray
 
     @classmethod
     def empty(cls, count: int) -> "Memory":
@@ -46,6 +50,7 @@ class Memory:
             day=np.full(count, -(10**6)),
             again_item=np.full(count, -1),
             again_day=np.zeros(count, np.int64),
+            owned=np.full((count, OWNED), -1),
         )
 
 

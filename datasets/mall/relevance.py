@@ -14,11 +14,11 @@ from datasets.mall.catalogue import Catalogue
 from datasets.mall.settings import MallSettings
 from datasets.mall.shoppers import Shoppers, Tastes
 
-_BIAS = -4.9
+_BIAS = -5.25
 # No interest in the leaf: this much below an interest of strength 0.
 _NO_INTEREST = -0.9
 _STYLE, _BRAND, _PRICE, _QUALITY, _SEASON = 1.0, 1.0, -4.0, 0.45, 0.5
-_WANTED_LEAF, _WANTED_OPTION, _WANTED_BRAND = 1.7, 0.7, 0.6
+_WANTED_LEAF, _WANTED_OPTION, _WANTED_BRAND = 2.3, 0.7, 0.6
 _DISCOUNT = 2.0
 
 

@@ -8,7 +8,7 @@ from datasets.mall import relevance
 from datasets.mall.campaigns import Campaigns
 from datasets.mall.catalogue import Catalogue
 from datasets.mall.exposure import SCENES, Pages, Shelf
-from datasets.mall.intents import Memory, Minds
+from datasets.mall.intents import OWNED, Memory, Minds
 from datasets.mall.journal import blank
 from datasets.mall.queries import Queries
 from datasets.mall.randomness import choose_by_weight, generator
@@ -29,6 +29,8 @@ _MAX_PAGES = 9
 _PATIENCE = 1500
 # What a thing that is bought again gains in the logit.
 _WISH = 1.5
+# What a lasting thing that the shopper has already loses.
+_HAVE = -3.0
 # Longer stay of those who favorite, cart or buy; their events fall in it.
 _DECIDE_SECONDS = 40
 
@@ -259,6 +261,8 @@ class Day:
         logit += relevance.intent_logit(catalogue, items, intent)
         logit += relevance.discount_logit(shelf.discount[items])
         logit += _WISH * (items == again[:, None])
+        owned = self._memory.owned[users][:, None, :]
+        logit += _HAVE * (items[:, :, None] == owned).any(2)
         chance = relevance.sigmoid(logit)
         chance = chance * relevance.examination(world.settings)
         clicked = (rng.random(chance.shape) < chance) & (shown >= 0)
@@ -346,8 +350,11 @@ class Day:
         return (cart | buy).any(1)
 
     def _use_up(self, users, items):
-        """Remembers when what was bought runs out."""
+        """Remembers what lasts, and when the rest runs out."""
         days = self._repeat_days[items]
+        lasting = days == 0
+        place = self._rng.integers(OWNED, size=lasting.sum())
+        self._memory.owned[users[lasting], place] = items[lasting]
         users, items, days = users[days > 0], items[days > 0], days[days > 0]
         days = np.ceil(days * self._rng.uniform(0.3, 1.0, len(items)))
         self._memory.again_item[users] = items

@@ -166,6 +166,21 @@ def test_sessions_of_a_user_do_not_overlap(clean):
     assert (spans["max"] - spans["min"]).max() < 5400
 
 
+def test_people_come_after_they_registered_and_mostly_in_the_evening(
+    clean, tables
+):
+    users = tables["users"].to_pandas().set_index("user_id")
+    registered = users.loc[clean["user_id"], "registered_at"].to_numpy()
+    # Only bots, which `clean` is without, have no session.
+    assert clean["session_id"].notna().all()
+    assert (registered < clean["timestamp"].to_numpy()).all()
+    assert (users["registered_at"] > TINY.day_start(0)).any()
+    hour = (clean["timestamp"] + 8 * 3600) // 3600 % 24
+    share = hour.value_counts(normalize=True)
+    assert share[[20, 21, 22]].sum() > 1.5 * share[[9, 10, 11]].sum()
+    assert share.reindex([3, 4, 5], fill_value=0).sum() < 0.03
+
+
 def test_prices_of_campaigns_are_reduced(clean, tables):
     items = tables["items"].to_pandas().set_index("item_id")
     campaigns = tables["campaigns"].to_pandas().set_index("campaign_id")

@@ -154,6 +154,44 @@ def test_the_oracle_beats_popularity_by_far(events, truth):
     assert recall_at_50(stale, targets) < of_oracle - 0.1
 
 
+def test_the_next_click_depends_on_the_last_one(events, truth):
+    clicks = events[events["event_type"] == "click"]
+    clicks = clicks.sort_values(["user_id", "timestamp"], kind="stable")
+    items = clicks["item_id"].map(truth.item_row).to_numpy()
+    leaf = truth.world.catalogue.leaf[items]
+    follow_ups = truth.world.catalogue.follow_ups
+
+    def follows(first, second):
+        return (follow_ups[first] == second[:, None]).any(1).mean()
+
+    user = clicks["user_id"].to_numpy()
+    session = clicks["session_id"].to_numpy()
+    inside = session[1:] == session[:-1]
+    across = (user[1:] == user[:-1]) & ~inside
+    same = leaf[1:] == leaf[:-1]
+    # A session keeps to a leaf more than a shopper does.
+    assert same[inside].mean() > 2 * same[across].mean()
+    moves = inside & ~same
+    first, second = leaf[:-1][moves], leaf[1:][moves]
+    jumps = across & ~same
+    usual = follows(leaf[:-1][jumps], leaf[1:][jumps])
+    assert follows(first, second) > 2 * usual
+    # What follows comes after, not before, though some leaves follow
+    # each other.
+    assert follows(first, second) > 1.15 * follows(second, first)
+
+
+def test_what_is_used_up_is_bought_again(events, truth):
+    catalogue = truth.world.catalogue
+    repeat = np.array([leaf.repeat_days for leaf in catalogue.leaves])
+    buys = events[events["event_type"] == "buy"]
+    times = buys.groupby(["user_id", "item_id"]).size()
+    again = times[times > 1].index.get_level_values("item_id")
+    days = repeat[catalogue.leaf[again.map(truth.item_row)]]
+    assert len(again) > 5
+    assert (days > 0).mean() > 0.6
+
+
 def test_a_replay_gives_the_written_tastes(folder, truth):
     users = pq.read_table(folder / "ground_truth" / "users").to_pandas()
     names = [leaf.category for leaf in truth.world.catalogue.leaves]
