@@ -111,9 +111,11 @@ def save_model(folder: pathlib.Path) -> SmallModel:
 
 
 def _feature(values):
-    if values and isinstance(values[0], float):
+    if not values:
+        return tf.train.Feature()
+    if isinstance(values[0], float):
         return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    if values and isinstance(values[0], int):
+    if isinstance(values[0], int):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
     encoded = [value.encode() for value in values]
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
