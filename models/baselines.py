@@ -200,6 +200,7 @@ class ItemKnn:
         sequences: ItemSequences,
         num_items: int,
         settings: ItemKnnSettings,
+        popularity: Popularity | None = None,
     ) -> typing.Self:
         """Counts pairs of items in the same sequence, keeps the nearest.
 
@@ -207,12 +208,17 @@ class ItemKnn:
           sequences: Training steps; each sequence is one user's.
           num_items: Size of the catalogue.
           settings: Shrinkage and number of neighbours act here.
+          popularity: Orders what no neighbour supports; that of all positive
+            steps alike where absent.
         """
         seen = _incidence(sequences, num_items)
         chosen = _incidence(sequences.keep(sequences.positive), num_items)
-        counts = _column_counts(chosen)
+        if popularity is None:
+            popularity = Popularity.fit(
+                sequences, num_items, PopularitySettings()
+            )
         similarity = _similarity(seen, chosen, settings)
-        return cls(similarity, counts, settings)
+        return cls(similarity, popularity.counts, settings)
 
     def with_settings(self, settings: ItemKnnSettings) -> typing.Self:
         """Returns it with other scoring, or fewer neighbours, without a fit.
@@ -306,6 +312,8 @@ def _similarity(
 def _nearest(similarity: sp.csr_array, neighbours: int) -> sp.csr_array:
     """Keeps the largest values of each row, the lower column of equal ones."""
     length = np.diff(similarity.indptr)
+    if length.max(initial=0) <= neighbours:
+        return similarity
     row = np.repeat(np.arange(similarity.shape[0]), length)
     order = np.lexsort((similarity.indices, -similarity.data, row))
     place = np.arange(len(order)) - similarity.indptr[row]

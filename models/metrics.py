@@ -131,7 +131,7 @@ def coverage(top: NDArray[np.int32], num_items: int) -> float:
       top: int32 [queries, k], from `top_items`; −1 is nobody.
       num_items: Size of the catalogue.
     """
-    return len(np.unique(top[top >= 0])) / num_items
+    return float(len(np.unique(top[top >= 0])) / num_items)
 
 
 def retrieval_metrics(ranks: NDArray[np.int64]) -> dict[str, float]:

@@ -46,7 +46,7 @@ class RetrievalEvaluationSettings(Settings):
     half_life_days: tuple[float, ...] = (0.0, 30.0, 7.0, 1.0)
     shrink: tuple[float, ...] = (0.0, 10.0, 50.0)
     neighbours: tuple[int, ...] = (50, 200, 800)
-    half_life_steps: tuple[float, ...] = (0.0, 20.0, 5.0, 1.0)
+    half_life_steps: tuple[float, ...] = (0.0, 5.0, 2.0, 1.0, 0.5)
     repeat: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0)
     batch_size: int = 256
     chunk_megabytes: int = 256

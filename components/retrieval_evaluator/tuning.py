@@ -85,10 +85,9 @@ def tune_baselines(
                 for choice in [PopularitySettings(half_life_days=days)]
             ),
         )
-        nearest = best(
-            "item_knn", _neighbourhoods(fit_part, num_items, settings)
-        )
-        fitted = ItemKnn.fit(fit_part, num_items, nearest)
+        behind = Popularity.fit(fit_part, num_items, popular)
+        nearest = best("item_knn", _neighbourhoods(fit_part, behind, settings))
+        fitted = ItemKnn.fit(fit_part, num_items, nearest, behind)
         repeats = (0.0,) if settings.exclude_seen else settings.repeat
         nearest = best(
             "item_knn",
@@ -103,9 +102,10 @@ def tune_baselines(
                 ]
             ),
         )
+    popularity = Popularity.fit(train, num_items, popular)
     return TunedBaselines(
-        popularity=Popularity.fit(train, num_items, popular),
-        item_knn=ItemKnn.fit(train, num_items, nearest),
+        popularity=popularity,
+        item_knn=ItemKnn.fit(train, num_items, nearest, popularity),
         choices={
             "validation_queries": len(queries.targets),
             "popularity": vars(popular),
@@ -115,11 +115,12 @@ def tune_baselines(
     )
 
 
-def _neighbourhoods(sequences, num_items, settings):
+def _neighbourhoods(sequences, popularity, settings):
+    num_items = len(popularity.counts)
     most = max(settings.neighbours)
     for shrink in settings.shrink:
         widest = ItemKnnSettings(shrink=shrink, neighbours=most)
-        fitted = ItemKnn.fit(sequences, num_items, widest)
+        fitted = ItemKnn.fit(sequences, num_items, widest, popularity)
         for neighbours in settings.neighbours:
             choice = dataclasses.replace(widest, neighbours=neighbours)
             yield choice, fitted.with_settings(choice)

@@ -58,9 +58,7 @@ def test_cosine_by_hand():
 
 
 def test_shrink_lowers_what_few_users_say():
-    shrunk = ItemKnnSettings(
-        shrink=3.0, neighbours=10, half_life_steps=0.0
-    )
+    shrunk = ItemKnnSettings(shrink=3.0, neighbours=10, half_life_steps=0.0)
     similarity = ItemKnn.fit(TRAIN, 5, shrunk).similarity.toarray()
     assert similarity[0, 1] == pytest.approx(2 / (math.sqrt(8) + 3))
 
@@ -85,6 +83,13 @@ def test_scores_sum_over_the_history_and_fall_back_to_popularity():
     assert scores[1, 3] > scores[1, 4]
     # Supported items come before every other, popular or not.
     assert scores[2, 2] > scores[2, 0]
+
+
+def test_what_no_neighbour_supports_follows_the_popularity_given():
+    popularity = Popularity(np.array([0, 0, 1, 2, 9.0]))
+    method = ItemKnn.fit(TRAIN, 5, PLAIN, popularity)
+    scores = method.scores(ItemSequences.from_lists([[1]]))
+    assert np.argsort(-scores[0])[:4].tolist() == [0, 4, 3, 2]
 
 
 def test_recent_steps_count_more():
