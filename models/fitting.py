@@ -8,6 +8,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from models import inputs
 from models.recommender import Recommender
 from models.settings import TrainingSettings
 
@@ -15,6 +16,8 @@ from models.settings import TrainingSettings
 _RANKING_INTERVAL = 200
 _VALIDATION_BATCHES = 100
 _SHUFFLED = 20_000
+# Lengths at which batches of sequences part.
+_BUCKETS = (9, 17, 33, 65)
 
 
 class WarmupCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
@@ -120,11 +123,27 @@ def _compile(model, settings):
     model.compile(optimizer=optimizer, jit_compile=settings.jit_compile)
 
 
-def _run(model, batches, epochs, steps, keep_best, log_dir, name):
-    record = Record()
-    board = tf.keras.callbacks.TensorBoard(
-        os.path.join(log_dir, name), write_graph=False
+def _batches(sequences, count, batch, settings):
+    """Repeats and shuffles for ever; batches are always full.
+
+    Sequences of like length come together and lose the padding that they
+    share, unless XLA needs all batches to have one shape.
+    """
+    shuffled = sequences.repeat().shuffle(
+        min(count, _SHUFFLED), seed=settings.seed
     )
+    if settings.jit_compile:
+        return shuffled.batch(batch, drop_remainder=True)
+    return shuffled.bucket_by_sequence_length(
+        lambda sequence: sequence["number"],
+        bucket_boundaries=_BUCKETS,
+        bucket_batch_sizes=[batch] * (len(_BUCKETS) + 1),
+    ).map(inputs.without_padding)
+
+
+def _run(model, batches, keep_best, *, epochs, steps, log_dir):
+    record = Record()
+    board = tf.keras.callbacks.TensorBoard(log_dir, write_graph=False)
     model.fit(
         batches,
         epochs=epochs,
@@ -177,14 +196,7 @@ def fit_retrieval(
     model.ranking.trainable = False
     _compile(model, settings)
     batch = min(settings.sequence_batch, count)
-    # For ever and in batches that are always full, so that one graph serves.
-    batches = (
-        sequences.repeat()
-        .shuffle(min(count, _SHUFFLED), seed=settings.seed)
-        .batch(batch, drop_remainder=True)
-        .map(lambda batch: {"sequences": batch})
-        .prefetch(2)
-    )
+    batches = _batches(sequences, count, batch, settings)
     keep_best = KeepBest(
         validate,
         "val_gain",
@@ -194,12 +206,11 @@ def fit_retrieval(
     )
     logs = _run(
         model,
-        batches,
-        settings.max_epochs,
-        max(1, round(count / batch)),
+        batches.map(lambda batch: {"sequences": batch}).prefetch(2),
         keep_best,
-        log_dir,
-        "retrieval",
+        epochs=settings.max_epochs,
+        steps=max(1, round(count / batch)),
+        log_dir=os.path.join(log_dir, "retrieval"),
     )
     model.freeze_items()
     return logs
@@ -209,6 +220,7 @@ def fit_ranking(
     model: Recommender,
     batches: tf.data.Dataset,
     held_out: tf.data.Dataset,
+    *,
     steps: int,
     settings: TrainingSettings,
     log_dir: str,
@@ -251,11 +263,10 @@ def fit_ranking(
     return _run(
         model,
         batches.map(lambda batch: {"ranking": batch}),
-        math.ceil(settings.ranking_epochs * steps / interval),
-        interval,
         keep_best,
-        log_dir,
-        "ranking",
+        epochs=math.ceil(settings.ranking_epochs * steps / interval),
+        steps=interval,
+        log_dir=os.path.join(log_dir, "ranking"),
     )
 
 

@@ -139,6 +139,7 @@ def sequence_inputs(
     settings: ModelSettings,
     lookup: Lookup,
     query_lookup: Lookup,
+    *,
     validation_share: float,
     validation_steps: int,
 ) -> dict:
@@ -156,10 +157,11 @@ def sequence_inputs(
       validation_steps: Held-out targets of such a user, the last ones.
 
     Returns:
-      `rows`, `types`, `gaps` [B, max_history], `context` (int [B, T] or
-      [B, 1]), and with T = max_history + 1 for each target: `targets`,
-      `query_rows` int32 [B, T], `target_times` int64 [B, T], `train` and
-      `validation` bool [B, T].
+      `rows`, `types`, `gaps` int32 [B, max_history]; `context`, int [B, T]
+      or [B, 1] each; `number` int32 [B], steps that are there; and with
+      T = max_history + 1 for each target: `targets`, `query_rows` int32
+      [B, T], `target_times` int64 [B, T], `train` and `validation` bool
+      [B, T].
     """
     length = settings.max_history + 1
     cut, number = last_steps(batch, (*_HISTORY, "history_queries"), length)
@@ -179,11 +181,30 @@ def sequence_inputs(
     return {
         **{name: steps[name][:, :-1] for name in ("rows", "types", "gaps")},
         "context": context,
+        "number": number,
         "targets": targets,
         "target_times": times,
         "query_rows": query_lookup(cut["history_queries"]),
         "train": valid & ~held_out,
         "validation": held_out,
+    }
+
+
+def without_padding(batch: dict) -> dict:
+    """Cuts a batch of `sequence_inputs` to its longest sequence."""
+    longest = tf.maximum(tf.reduce_max(batch["number"]), 1)
+
+    def cut(name, values):
+        if values.shape.rank == 1:
+            return values
+        history = name in ("rows", "types", "gaps")
+        return values[:, : longest - 1 if history else longest]
+
+    return {
+        name: {key: cut(key, value) for key, value in values.items()}
+        if isinstance(values, dict)
+        else cut(name, values)
+        for name, values in batch.items()
     }
 
 

@@ -50,15 +50,18 @@ def full_softmax_loss(
 
 
 def sampled_softmax_loss(
+    *,
     queries: tf.Tensor,
     target_items: tf.Tensor,
     targets: tf.Tensor,
     sampled_items: tf.Tensor,
     sampled: tf.Tensor,
-    target_log_q: tf.Tensor,
     sampled_log_q: tf.Tensor,
 ) -> tf.Tensor:
     """Cross-entropy of each query's target among a sample of items.
+
+    The sample, corrected, estimates the sum over all other items. The target
+    is always there, so it is not corrected (Khrylchenko et al. 2025).
 
     Args:
       queries: float32 [P, d].
@@ -67,16 +70,13 @@ def sampled_softmax_loss(
       sampled_items: float32 [S, d].
       sampled: int32 [S], rows of the sample; where one is the target of a
         query (an accidental hit) it is no negative of it.
-      target_log_q: float32 [P], log of the targets' expected counts in the
+      sampled_log_q: float32 [S], log of how often each is expected in the
         sample.
-      sampled_log_q: float32 [S], the same of the sample.
 
     Returns:
       float32 [P].
     """
-    positive = log_q_correction(
-        tf.reduce_sum(queries * target_items, -1), target_log_q
-    )
+    positive = tf.reduce_sum(queries * target_items, -1)
     negative = log_q_correction(
         tf.matmul(queries, sampled_items, transpose_b=True), sampled_log_q
     )

@@ -38,6 +38,7 @@ class Recommender(tfrs.Model):
         settings: ModelSettings,
         training: TrainingSettings,
         items: ItemTable,
+        *,
         counts: np.ndarray,
         sizes: dict[str, int],
         query_vectors: np.ndarray,
@@ -325,7 +326,7 @@ class Recommender(tfrs.Model):
             steps = batch["targets"]
             new = ~model_inputs.seen_before(steps)
             earlier = tf.linalg.band_part(
-                tf.ones([steps.shape[1]] * 2, tf.bool), -1, 0
+                tf.ones(tf.repeat(tf.shape(steps)[1], 2), tf.bool), -1, 0
             )
             seen = tf.where(
                 earlier[None] & new[:, None, :], steps[:, None, :], -1

@@ -90,13 +90,12 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         out = tf.concat([weights, tf.ones_like(uniform, tf.float32)], 0)
         sampled_log_q = tf.where(out > 0, log_q(sampled), -losses.MASKED)
         return losses.sampled_softmax_loss(
-            queries,
-            vectors(targets),
-            targets,
-            vectors(sampled),
-            sampled,
-            log_q(targets),
-            sampled_log_q,
+            queries=queries,
+            target_items=vectors(targets),
+            targets=targets,
+            sampled_items=vectors(sampled),
+            sampled=sampled,
+            sampled_log_q=sampled_log_q,
         )
 
 

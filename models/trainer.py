@@ -102,8 +102,8 @@ def _fit(sources, run_dir, settings, training):
             settings,
             items.lookup,
             query_lookup,
-            training.validation_share,
-            training.validation_steps,
+            validation_share=training.validation_share,
+            validation_steps=training.validation_steps,
         ),
     ).cache()
     counts = _target_counts(sequences, items.num_items)
@@ -112,9 +112,9 @@ def _fit(sources, run_dir, settings, training):
         settings,
         training,
         items,
-        counts,
-        _vocabulary_sizes(sources),
-        np.pad(query_vectors, [(1, 0), (0, 0)]),
+        counts=counts,
+        sizes=_vocabulary_sizes(sources),
+        query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
     )
     history = {
         "retrieval": fitting.fit_retrieval(model, sequences, training, run_dir)
@@ -222,9 +222,9 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         model,
         batched(shuffled, batch, True),
         batched(_records(files).filter(chosen), training.ranking_batch, False),
-        max(1, count // batch),
-        training,
-        run_dir,
+        steps=max(1, count // batch),
+        settings=training,
+        log_dir=run_dir,
     )
 
 

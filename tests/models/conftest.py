@@ -11,7 +11,6 @@ import pytest
 import models  # noqa: F401  before TensorFlow: chooses Keras 2
 
 HEADS = ("click=click,cart,buy", "buy=buy")
-EVENT = {"impression": 0.5, "click": 0.3, "cart": 0.1, "buy": 0.1}
 START = 1_700_000_000
 NUM_ITEMS, NUM_USERS, STEPS = 24, 40, 12
 
@@ -242,3 +241,14 @@ def tiny_shop(tmp_path_factory):
         item_transform_graph=str(root / "items" / "graph"),
         text_vectors=str(root / "text"),
     )
+
+
+@pytest.fixture(scope="session", name="write_text_vectors")
+def _write_text_vectors():
+    return write_text_vectors
+
+
+@pytest.fixture(scope="session")
+def raw_ranking_examples():
+    """Serialised raw examples as the split `train` of the tiny shop."""
+    return behaviour("train")

@@ -1,0 +1,233 @@
+"""The whole of training on a tiny shop, and the model in a new process."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models  # noqa: F401  chooses Keras 2
+from models import trainer
+from models.settings import ModelSettings, TrainingSettings
+
+SETTINGS = ModelSettings(
+    heads=("click=click,cart,buy", "buy=buy"),
+    positive_event_types=("click",),
+    max_history=10,
+    dimension=16,
+    num_blocks=1,
+    dropout=0.1,
+)
+TRAINING = TrainingSettings(
+    max_epochs=60,
+    validate_every=10,
+    sequence_batch=20,
+    ranking_batch=64,
+    ranking_epochs=12,
+    learning_rate=5e-3,
+    warmup_steps=10,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_shop, tmp_path_factory):
+    root = tmp_path_factory.mktemp("run")
+    folders = [str(root / name) for name in ("model", "run")]
+    history = trainer.train(tiny_shop, *folders, SETTINGS, TRAINING)
+    return root, history
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return tf.saved_model.load(str(run[0] / "model"))
+
+
+def request(ids, width=4):
+    """Histories of clicks, a minute between them."""
+
+    def padded(rows, fill):
+        dtype = tf.string if fill == "" else tf.int64
+        return tf.constant(
+            [r + [fill] * (width - len(r)) for r in rows],
+            dtype,
+            [len(rows), width],
+        )
+
+    batch = len(ids)
+    first = 1_700_000_000
+    times = [[first + 60 * n for n in range(len(row))] for row in ids]
+    return {
+        "history_item_ids": padded(ids, ""),
+        "history_event_types": padded([["click"] * len(r) for r in ids], ""),
+        "history_queries": padded([[""] * len(r) for r in ids], ""),
+        "history_timestamps": padded(times, 0),
+        "timestamp": tf.constant([first + 60 * len(r) for r in ids], tf.int64),
+        **{
+            name: tf.constant([value] * batch)
+            for name, value in {
+                "query": "",
+                "scene": "home",
+                "city": "杭州",
+                "device": "ios",
+                "gender": "F",
+                "age_band": "",
+                "level": "0",
+            }.items()
+        },
+    }
+
+
+def test_it_learns_which_item_comes_next(run, model):
+    _, history = run
+    best = max(row.get("val_gain", 0) for row in history["retrieval"])
+    assert best > 0.9
+    # Every user goes to the next item of a group: i03 after i00.
+    asked = request([["i00"], ["i00", "i03"], ["i10", "i13", "i16"]])
+    scores = model.query_vectors(asked) @ tf.transpose(model.item_vectors())
+    found = tf.gather(model.item_ids(), tf.argmax(scores, 1)).numpy()
+    assert found.tolist() == [b"i03", b"i06", b"i19"]
+
+
+def test_ranking_prefers_what_comes_next(run, model):
+    _, history = run
+    assert history["ranking"][-1]["ranking_loss"] < 0.9
+    candidates = tf.constant([["i03", "i08", "i13"]])
+    ranked = model.rank_scores(request([["i00"]]), model.lookup(candidates))
+    assert int(tf.argmax(ranked["score"], 1)[0]) == 0
+    assert set(ranked) == {"score", "p_click", "p_buy"}
+    np.testing.assert_allclose(
+        ranked["score"], ranked["p_click"] + ranked["p_buy"], rtol=1e-5
+    )
+
+
+def test_requests_need_no_history_and_no_known_item(model):
+    empty = request([[], []], width=0)
+    padded = request([[], []], width=3)
+    np.testing.assert_allclose(
+        model.query_vectors(empty), model.query_vectors(padded), atol=1e-5
+    )
+    unknown = model.query_vectors(request([["never", "seen"]]))
+    assert np.isfinite(unknown).all()
+    rows = tf.constant([[-1, 0], [1, 2]])
+    assert np.isfinite(model.rank_scores(empty, rows)["score"]).all()
+
+
+def test_padding_and_longer_batches_change_no_vector(model):
+    one = model.query_vectors(request([["i00", "i03"]], width=2))
+    many = model.query_vectors(request([["i00", "i03"], ["i01"] * 9], width=12))
+    np.testing.assert_allclose(one[0], many[0], atol=1e-5)
+
+
+def test_only_the_last_steps_of_a_long_history_are_read(model):
+    steps = [f"i{n:02d}" for n in range(14)]
+    long, short = request([steps], 14), request([steps[-10:]], 10)
+    for name in ("history_timestamps", "timestamp"):
+        value = long[name]
+        short[name] = value[:, -10:] if value.shape.rank == 2 else value
+    np.testing.assert_allclose(
+        model.query_vectors(long), model.query_vectors(short), atol=1e-5
+    )
+
+
+def test_serving_default_reads_raw_examples(model, raw_ranking_examples):
+    examples = tf.constant(raw_ranking_examples[:50])
+    chances = model.signatures["serving_default"](examples=examples)
+    assert set(chances) == {"p_click", "p_buy"}
+    assert chances["p_click"].shape == (50,)
+    clicked = np.array(
+        [
+            tf.train.Example.FromString(x)
+            .features.feature["label_click"]
+            .float_list.value[0]
+            for x in raw_ranking_examples[:50]
+        ]
+    )
+    found = chances["p_click"].numpy()
+    assert found[clicked == 1].mean() > found[clicked == 0].mean() + 0.2
+
+
+def test_without_text_queries_have_no_vector(model):
+    assert model.encode_queries(tf.constant(["鼠标", ""])).shape == (2, 0)
+
+
+NEW_PROCESS = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+example = open(sys.argv[2], "rb").read()
+chances = model.signatures["serving_default"](examples=tf.constant([example]))
+ours = [m for m in sys.modules if m.split(".")[0] in
+        ("models", "schema", "tensorflow_transform",
+         "tensorflow_recommenders")]
+print(json.dumps({
+    "ours": ours,
+    "ids": [i.decode() for i in model.item_ids().numpy()],
+    "items": model.item_vectors().numpy().tolist(),
+    "chances": {k: v.numpy().tolist() for k, v in chances.items()},
+}))
+"""
+
+
+def test_a_new_process_answers_the_same(
+    run, model, raw_ranking_examples, tmp_path
+):
+    example = tmp_path / "example"
+    example.write_bytes(raw_ranking_examples[7])
+    made = subprocess.run(
+        [sys.executable, "-c", NEW_PROCESS, str(run[0] / "model"), example],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
+        },
+    )
+    found = json.loads(made.stdout)
+    assert found["ours"] == []
+    assert found["ids"][:2] == ["i00", "i01"]
+    np.testing.assert_allclose(found["items"], model.item_vectors(), atol=1e-6)
+    here = model.signatures["serving_default"](
+        examples=tf.constant([raw_ranking_examples[7]])
+    )
+    for name, chance in found["chances"].items():
+        np.testing.assert_allclose(chance, here[name], atol=1e-6)
+
+
+def test_history_and_logs_are_left_behind(run):
+    root, history = run
+    written = json.loads((root / "run" / "history.json").read_text())
+    assert written == history
+    assert {"epoch", "retrieval_loss", "seconds"} <= set(
+        written["retrieval"][0]
+    )
+    assert list((root / "run" / "retrieval").rglob("events.out.tfevents.*"))
+
+
+def test_one_seed_gives_one_model(tiny_shop, tmp_path):
+    short = TrainingSettings(
+        max_epochs=2, ranking_epochs=1, sequence_batch=8, validate_every=1
+    )
+    rows = []
+    for name in ("a", "b"):
+        history = trainer.train(
+            tiny_shop,
+            str(tmp_path / name / "model"),
+            str(tmp_path / name / "run"),
+            SETTINGS,
+            short,
+        )
+        rows.append(
+            [
+                {k: v for k, v in row.items() if k != "seconds"}
+                for part in history.values()
+                for row in part
+            ]
+        )
+    assert rows[0] == rows[1]
