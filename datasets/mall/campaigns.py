@@ -89,7 +89,7 @@ def _coupons(settings, catalogue, rng):
         parent = parents[rng.integers(len(parents))]
         least, off = _COUPONS[rng.integers(len(_COUPONS))]
         yield {
-            "title": f"{parent.split('/')[1]}满{least}减{off}券",
+            "title": f"{parent.replace('/', '·')} 满{least}减{off}券",
             "description": f"{parent}类商品，满{least}元可用，每人限领一张",
             "kind": "coupon",
             "days": (day, day + int(rng.integers(3, 6))),
