@@ -310,12 +310,21 @@ def _similarity(
 
 
 def _nearest(similarity: sp.csr_array, neighbours: int) -> sp.csr_array:
-    """Keeps the largest values of each row, the lower column of equal ones."""
+    """Keeps the largest values of each row, the lower column of equal ones.
+
+    Args:
+      similarity: float32 [rows, items], values above 0.
+      neighbours: Values kept in a row at most.
+    """
     length = np.diff(similarity.indptr)
     if length.max(initial=0) <= neighbours:
         return similarity
     row = np.repeat(np.arange(similarity.shape[0]), length)
-    order = np.lexsort((similarity.indices, -similarity.data, row))
+    similarity.sort_indices()
+    # Bits of positive floats order as the floats do, so one integer key sorts
+    # by row, then by falling value, several times as fast as two keys.
+    bits = similarity.data.astype(np.float32).view(np.uint32).astype(np.int64)
+    order = np.argsort((row.astype(np.int64) << 32) - bits, kind="stable")
     place = np.arange(len(order)) - similarity.indptr[row]
     kept = np.sort(order[place < neighbours])
     kept_length = np.minimum(length, neighbours)
