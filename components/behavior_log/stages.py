@@ -111,7 +111,7 @@ class _CleanFile(beam.DoFn):
     def process(self, element: tuple[int, str]) -> Iterator[tuple[int, bytes]]:
         """Yields good rows by shard; leaves dead letters and counts."""
         index, path = element
-        source = f"{self.KIND}/{path.rpartition('/')[2]}"
+        source = tables.source_of(self.KIND, path)
         reasons: Counter[str] = Counter()
         seen = 0
 

@@ -56,7 +56,7 @@ class CleanFile(beam.DoFn):
     ) -> Iterator[tuple[int, tuple[int, int, bytes]]]:
         """Yields kept rows by shard; leaves dead letters and counts."""
         index, path = element
-        source = f"items/{path.rpartition('/')[2]}"
+        source = tables.source_of("items", path)
         letters, rows = [], 0
         counts: Counter[str] = Counter()
         for batch in tables.read_examples(path, BATCH_ROWS):

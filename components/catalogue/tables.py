@@ -22,9 +22,17 @@ from tfx_bsl.tfxio import dataset_options, tf_example_record
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
-def example_files(uri: str, split: str = "all") -> list[str]:
-    """Lists the files of one split of an Examples artifact, in order."""
-    return sorted(tf.io.gfile.glob(f"{uri}/Split-{split}/*"))
+def example_files(uri: str) -> list[str]:
+    """Lists the files of an Examples artifact, in order, of all its splits.
+
+    A table is wanted whole, into whatever splits its ExampleGen cut it.
+    """
+    return sorted(tf.io.gfile.glob(f"{uri}/Split-*/*"))
+
+
+def source_of(table: str, path: str) -> str:
+    """Names a file of Examples without where the artifact lies."""
+    return "/".join([table, *path.split("/")[-2:]])
 
 
 def read_examples(path: str, batch_size: int) -> Iterator[pa.RecordBatch]:

@@ -268,7 +268,7 @@ def test_bad_rows_are_put_aside_with_reason_place_and_content(tmp_path):
     letters = outcome.letters
     assert [letter["reason"] for letter in letters] == [r for _, r in bad]
     assert [letter["row"] for letter in letters] == list(range(12, 26))
-    assert letters[0]["source"] == "events/data_tfrecord-00000.gz"
+    assert letters[0]["source"] == "events/Split-all/data_tfrecord-00000.gz"
     assert '"nowhere"' in letters[4]["value"]
     assert "1700000000000" in letters[7]["value"]
     assert len(letters[12]["value"]) < 1000
