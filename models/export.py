@@ -91,9 +91,7 @@ class TrainedModel(tf.Module):
                 encode(batch["query"]),
                 items.lookup(batch["item_id"])[:, None],
             )
-            return {
-                f"p_{head}": chance[:, 0] for head, chance in chances.items()
-            }
+            return {head: chance[:, 0] for head, chance in chances.items()}
 
         def item_vectors():
             return model.score_vectors(model.representations[1:])

@@ -91,7 +91,7 @@ def _preset(
 
 
 def demo() -> PipelineConfig:
-    """A simulated Chinese mall: 3,000 items, 2,000 users, four weeks.
+    """A simulated Chinese mall: 3,000 items, 2,000 users, 24 days.
 
     `daogou run --preset demo`
     """
@@ -114,7 +114,10 @@ def tiny() -> PipelineConfig:
         "Tiny simulated mall 迷你商城",
         "mall",
         mall=MallSettings(
-            num_items=400, num_users=200, num_days=10, new_items_per_day=10
+            num_items=400,
+            num_users=200,
+            num_days=10,
+            sessions_per_user_day=0.42,
         ),
         behavior_log=MALL_BEHAVIOR,
         training={"max_epochs": 4},
