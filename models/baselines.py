@@ -121,7 +121,7 @@ class PopularitySettings:
 class Popularity:
     """Scores every item by how often it was chosen, the same for all users."""
 
-    def __init__(self, counts: NDArray[np.floating]):
+    def __init__(self, counts: NDArray[np.number]):
         self.counts = np.asarray(counts, np.float32)
 
     @classmethod

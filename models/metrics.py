@@ -233,7 +233,8 @@ def grouped_auc(
     pairs = total_positive * total_negative
     auc = np.full(num_groups, np.nan)
     np.divide(wins, pairs, out=auc, where=pairs > 0)
-    return auc, total_positive + total_negative
+    weight = total_positive + total_negative
+    return auc, np.asarray(weight, np.float64)
 
 
 def auc(

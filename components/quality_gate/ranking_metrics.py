@@ -15,7 +15,7 @@ _WEIGHTED = ("AUC", "BinaryCrossEntropy", "MeanLabel", "MeanPrediction")
 # Counted without weights, under names of their own: TFMA would otherwise give
 # the sum of the weights for the count.
 _RAW_MEAN_LABEL = "raw_mean_label"
-_CALIBRATION_BUCKETS = 10
+_CALIBRATION_BUCKETS = 20
 _MIN_BUCKET_WEIGHT = 1.0
 
 

@@ -7,6 +7,7 @@ play no part.
 """
 
 import dataclasses
+import typing
 from collections.abc import Iterable
 
 import numpy as np
@@ -65,8 +66,8 @@ def tune_baselines(
     few = len(queries.targets) < _MIN_QUERIES
     trials: list[dict] = []
 
-    def best(name, candidates: Iterable[tuple[object, Baseline]]):
-        scored = []
+    def best(name, candidates: Iterable[tuple[typing.Any, Baseline]]):
+        scored: list[tuple[float, int, typing.Any]] = []
         for choice, method in candidates:
             value = _value(method, queries, num_items, settings)
             trials.append({"method": name, **vars(choice), "value": value})

@@ -135,10 +135,10 @@ def _gate_section(facts):
             word = '<span class="pill bad">failed</span>'
         rows.append(
             (
+                word,
                 escape(check["metric"]),
                 number(check["value"]),
                 f"{check['relation']} {check['threshold']:.4g}",
-                word,
                 f'<td class="note">{escape(check["note"])}</td>',
             )
         )
@@ -146,7 +146,7 @@ def _gate_section(facts):
         "Quality gate",
         "质量门禁",
         "Only a model that passes all of these is pushed.",
-        table(("figure", "value", "must be", "", ""), rows),
+        table(("", "figure", "value", "must be", ""), rows),
     )
 
 

@@ -42,7 +42,7 @@ def read_titles(catalogue_dir: str | None, wanted: set[str]) -> dict[str, str]:
         tf.lookup.KeyValueTensorInitializer(keys, tf.ones_like(keys, tf.int32)),
         0,
     )
-    titles = {}
+    titles: dict[str, str] = {}
     dataset = tf.data.TFRecordDataset(files, "GZIP").batch(_BATCH)
     for records in dataset:
         parsed = tf.io.parse_example(records, _SPEC)

@@ -65,7 +65,7 @@ def test_calibration_sums_to_what_was_evaluated(evaluation_dir, columns):
     buckets = calibration["click"]
     total = sum(bucket["weight"] for bucket in buckets)
     assert total == columns["weight"].sum()
-    first = (columns["chance"] < 0.1).nonzero()[0]
+    first = (columns["chance"] < 0.05).nonzero()[0]
     assert buckets[0]["label"] == pytest.approx(
         np.average(columns["label"][first], weights=columns["weight"][first])
     )
