@@ -30,7 +30,7 @@ def _write_tables(folder):
     write_table(folder / "users", [{"user_id": "u1", "gender": "F"}])
 
 
-def _pipeline(folder, with_users, beam_args):
+def _pipeline(folder, with_users):
     from tfx import v1 as tfx
 
     from components.behavior_log.component import BehaviorLog
@@ -85,7 +85,7 @@ def _pipeline(folder, with_users, beam_args):
                 str(folder / "metadata.db")
             )
         ),
-        beam_pipeline_args=beam_args,
+        beam_pipeline_args=IN_MEMORY,
     )
 
 
@@ -94,29 +94,14 @@ def _artifact(folder, node, output):
     return found
 
 
-@pytest.mark.parametrize(
-    ("with_users", "beam_args"),
-    [
-        (False, IN_MEMORY),
-        (
-            True,
-            [
-                "--runner=DirectRunner",
-                "--direct_running_mode=multi_processing",
-                "--direct_num_workers=2",
-            ],
-        ),
-    ],
-    ids=["in_memory", "multi_processing"],
-)
-def test_nodes_run_in_tfx(tmp_path, with_users, beam_args):
+@pytest.mark.e2e
+@pytest.mark.parametrize("with_users", [False, True])
+def test_nodes_run_in_tfx(tmp_path, with_users):
     from ml_metadata.metadata_store import metadata_store
     from tfx import v1 as tfx
 
     _write_tables(tmp_path)
-    tfx.orchestration.LocalDagRunner().run(
-        _pipeline(tmp_path, with_users, beam_args)
-    )
+    tfx.orchestration.LocalDagRunner().run(_pipeline(tmp_path, with_users))
     examples = _artifact(tmp_path, "BehaviorLog", "examples")
     train = read_split(examples, "train")
     # 54 of the 60 clicks come before the split, each with 4 negatives.
