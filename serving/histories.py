@@ -1,6 +1,7 @@
 """Reads one user out of `histories.parquet` and makes a request of it."""
 
 import pathlib
+import typing
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,12 +33,11 @@ def request(path: pathlib.Path, user_id: str, query: str = "") -> Request:
     row = read_user(path, user_id)
     if row is None:
         return Request(query=query)
-    return Request(
-        query=query,
-        timestamp=row[_LAST],
+    known: dict[str, typing.Any] = {
         **{name: row[name] or () for name in HISTORY_FIELDS},
         **{name: row[name] or "" for name in _CONTEXT},
-    )
+    }
+    return Request(query=query, timestamp=row[_LAST], **known)
 
 
 def read_user(path: pathlib.Path, user_id: str) -> dict | None:

@@ -39,7 +39,7 @@ class Executor(executor.Executor):
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        destination = pusher_pb2.PushDestination()
+        destination = pusher_pb2.PushDestination()  # type: ignore[attr-defined]
         proto_utils.json_to_proto(
             exec_properties[standard_component_specs.PUSH_DESTINATION_KEY],
             destination,

@@ -9,6 +9,7 @@ import pathlib
 import statistics
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -206,8 +207,9 @@ def try_signature(probe: Probe, name: str, warmups: list[dict]) -> None:
     batch = stacked([inputs for _, inputs in users])
     together = probe.answer(name, f"a batch of {BATCH}", batch)
     for row, (case, _) in enumerate(users):
-        if together is not None and alone[case] is not None:
-            probe.compare(f"{name}, {case}", alone[case], together, row)
+        one = alone[case]
+        if together is not None and one is not None:
+            probe.compare(f"{name}, {case}", one, together, row)
     if "k" in base:
         try_k(probe, name, base)
 
@@ -260,7 +262,7 @@ def main(folder: str, report: str, repetitions: str, tolerance: str) -> None:
     path = pathlib.Path(folder)
     probe = Probe(path, float(tolerance))
     requests = warmup_inputs(path)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in SIGNATURES:
         if name not in probe.definitions:
             probe.fail(f"signature {name} is missing")
