@@ -10,6 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from models.metrics import prior_log_loss
 
 OVERALL = "overall"
+_LABEL = "label_"
 _SLICE_FEATURES = ("device", "scene")
 _WEIGHTED = ("AUC", "BinaryCrossEntropy", "MeanLabel", "MeanPrediction")
 # Counted without weights, under names of their own: TFMA would otherwise give
@@ -32,7 +33,7 @@ def eval_config(heads: Sequence[str]) -> config_pb2.EvalConfig:
         model_specs=[
             config_pb2.ModelSpec(
                 signature_name="serving_default",
-                label_keys={head: f"label_{head}" for head in heads},
+                **_labels(heads),
                 example_weight_key="weight",
             )
         ],
@@ -43,15 +44,32 @@ def eval_config(heads: Sequence[str]) -> config_pb2.EvalConfig:
                 for feature in _SLICE_FEATURES
             ),
         ],
-        metrics_specs=[spec for head in heads for spec in _metrics_specs(head)],
+        metrics_specs=[
+            spec
+            for head in heads
+            for spec in _metrics_specs([head] if len(heads) > 1 else [])
+        ],
     )
 
 
-def _metrics_specs(head: str) -> list[config_pb2.MetricsSpec]:
+def _labels(heads: Sequence[str]) -> dict:
+    """Says where the labels are; TFMA unpacks a model's only output."""
+    if len(heads) == 1:
+        return {"label_key": f"{_LABEL}{heads[0]}"}
+    return {"label_keys": {head: f"{_LABEL}{head}" for head in heads}}
+
+
+def _head(result, output: str) -> str:
+    """Returns the head behind an output, which is nameless if the only one."""
+    label = result.config.model_specs[0].label_key
+    return output or label.removeprefix(_LABEL)
+
+
+def _metrics_specs(outputs: list[str]) -> list[config_pb2.MetricsSpec]:
     calibration = {"num_buckets": _CALIBRATION_BUCKETS, "left": 0, "right": 1}
     return [
         config_pb2.MetricsSpec(
-            output_names=[head],
+            output_names=outputs,
             metrics=[
                 *(
                     config_pb2.MetricConfig(class_name=name)
@@ -64,7 +82,7 @@ def _metrics_specs(head: str) -> list[config_pb2.MetricsSpec]:
             ],
         ),
         config_pb2.MetricsSpec(
-            output_names=[head],
+            output_names=outputs,
             metrics=[
                 config_pb2.MetricConfig(class_name="ExampleCount"),
                 config_pb2.MetricConfig(
@@ -95,14 +113,16 @@ def read_ranking(evaluation_dir: str) -> dict[str, dict[str, dict]]:
         name = ",".join(
             f"{key}={value or 'unknown'}" for key, value in slice_key
         )
-        for head, by_sub_key in outputs.items():
+        for output, by_sub_key in outputs.items():
             values = {
                 metric: value["doubleValue"]
                 for metric, value in by_sub_key.get("", {}).items()
                 if "doubleValue" in value
             }
             if "mean_label" in values:
-                ranking.setdefault(head, {})[name or OVERALL] = _figures(values)
+                ranking.setdefault(_head(result, output), {})[
+                    name or OVERALL
+                ] = _figures(values)
     return ranking
 
 
@@ -144,7 +164,7 @@ def read_calibration(evaluation_dir: str) -> dict[str, list[dict]]:
     for slice_key, outputs in result.plots:
         if slice_key:
             continue
-        for head, by_sub_key in outputs.items():
+        for output, by_sub_key in outputs.items():
             plots = by_sub_key.get("", {})
             buckets = plots.get("calibrationHistogramBuckets", {})
             rows = []
@@ -160,5 +180,5 @@ def read_calibration(evaluation_dir: str) -> dict[str, list[dict]]:
                         "weight": weight,
                     }
                 )
-            calibration[head] = rows
+            calibration[_head(result, output)] = rows
     return calibration

@@ -5,8 +5,12 @@ import pytest
 import tensorflow as tf
 
 
-class TwoHeads(tf.Module):
+class Heads(tf.Module):
     """Says the example's own feature to one head and a constant to another."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = tuple(names)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve(self, examples):
@@ -14,7 +18,8 @@ class TwoHeads(tf.Module):
             examples, {"chance": tf.io.FixedLenFeature([], tf.float32)}
         )
         chance = parsed["chance"]
-        return {"click": chance, "buy": tf.fill(tf.shape(chance), 0.25)}
+        heads = {"click": chance, "buy": tf.fill(tf.shape(chance), 0.25)}
+        return {name: heads[name] for name in self.names}
 
 
 def _example(chance, label, weight, device):
@@ -49,28 +54,37 @@ def columns():
 
 
 @pytest.fixture(scope="session")
-def evaluation_dir(tmp_path_factory, columns):
+def evaluate(tmp_path_factory, columns):
+    """Returns a function: names of heads → folder of their evaluation."""
     import tensorflow_model_analysis as tfma
 
     from components.quality_gate.ranking_metrics import eval_config
 
-    folder = tmp_path_factory.mktemp("evaluation")
-    data = str(folder / "examples.gz")
-    with tf.io.TFRecordWriter(data, "GZIP") as writer:
-        for row in zip(*columns.values(), strict=True):
-            writer.write(_example(*row).SerializeToString())
-    model = TwoHeads()
-    model_dir = str(folder / "model")
-    tf.saved_model.save(
-        model, model_dir, signatures={"serving_default": model.serve}
-    )
-    config = eval_config(["click", "buy"])
-    tfma.run_model_analysis(
-        eval_shared_model=tfma.default_eval_shared_model(
-            model_dir, eval_config=config
-        ),
-        eval_config=config,
-        data_location=data,
-        output_path=str(folder / "out"),
-    )
-    return str(folder / "out")
+    def run(heads):
+        folder = tmp_path_factory.mktemp("evaluation")
+        data = str(folder / "examples.gz")
+        with tf.io.TFRecordWriter(data, "GZIP") as writer:
+            for row in zip(*columns.values(), strict=True):
+                writer.write(_example(*row).SerializeToString())
+        model = Heads(heads)
+        model_dir = str(folder / "model")
+        tf.saved_model.save(
+            model, model_dir, signatures={"serving_default": model.serve}
+        )
+        config = eval_config(heads)
+        tfma.run_model_analysis(
+            eval_shared_model=tfma.default_eval_shared_model(
+                model_dir, eval_config=config
+            ),
+            eval_config=config,
+            data_location=data,
+            output_path=str(folder / "out"),
+        )
+        return str(folder / "out")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def evaluation_dir(evaluate):
+    return evaluate(["click", "buy"])

@@ -71,3 +71,18 @@ def test_calibration_sums_to_what_was_evaluated(evaluation_dir, columns):
     )
     assert [bucket["label"] for bucket in calibration["buy"]] == [0.0]
     assert calibration["buy"][0]["prediction"] == pytest.approx(0.25)
+
+
+def test_a_single_head_keeps_its_name(evaluate, columns):
+    from components.quality_gate.ranking_metrics import (
+        read_calibration,
+        read_ranking,
+    )
+
+    folder = evaluate(["click"])
+    ranking = read_ranking(folder)
+    assert set(ranking) == set(read_calibration(folder)) == {"click"}
+    assert ranking["click"]["overall"]["auc"] == pytest.approx(
+        metrics.auc(columns["label"], columns["chance"], columns["weight"]),
+        abs=1e-3,
+    )
