@@ -85,10 +85,10 @@ def test_it_learns_which_item_comes_next(run, model):
     best = max(row.get("val_gain", 0) for row in history["retrieval"])
     assert best > 0.9
     # Every user goes to the next item of a group: i03 after i00.
-    asked = request([["i00"], ["i00", "i03"], ["i10", "i13", "i16"]])
+    asked = request([["i00"], ["i00", "i03"], ["i09", "i12"]])
     scores = model.query_vectors(asked) @ tf.transpose(model.item_vectors())
     found = tf.gather(model.item_ids(), tf.argmax(scores, 1)).numpy()
-    assert found.tolist() == [b"i03", b"i06", b"i19"]
+    assert found.tolist() == [b"i03", b"i06", b"i15"]
 
 
 def test_ranking_prefers_what_comes_next(run, model):
@@ -212,7 +212,7 @@ def test_history_and_logs_are_left_behind(run):
 
 def test_one_seed_gives_one_model(tiny_shop, tmp_path):
     short = TrainingSettings(
-        max_epochs=2, ranking_epochs=1, sequence_batch=8, validate_every=1
+        max_epochs=1, ranking_epochs=1, sequence_batch=8, validate_every=1
     )
     rows = []
     for name in ("a", "b"):
