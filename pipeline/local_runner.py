@@ -185,11 +185,7 @@ def _run_nodes(config, places, use_cache, records, on_event):
             )
             raise
         record.seconds = time.time() - begun
-        record.state = "cached" if _was_cached(connection, done) else "run"
-        for key, artifacts in (done.output_dict or {}).items():
-            if artifacts:
-                record.outputs[key] = artifacts[0].uri
-                record.properties[key] = _custom_properties(artifacts[0])
+        _read_back(connection, done, record)
         on_event(
             progress.NodeFinished(
                 node=name,
@@ -214,25 +210,38 @@ def _metadata(connection):
     return metadata.Metadata(connection)
 
 
-def _was_cached(connection, done) -> bool:
-    from ml_metadata.proto import metadata_store_pb2
+def _read_back(connection, done, record) -> None:
+    """Fills a record with what ML Metadata knows of an execution.
 
-    if done is None or not done.execution_id:
-        return False
+    The launcher's own output lacks what the executor set on its artifacts.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
     with _metadata(connection) as handle:
-        [execution] = handle.store.get_executions_by_id([done.execution_id])
-    return (
-        execution.last_known_state == metadata_store_pb2.Execution.State.CACHED
-    )
-
-
-def _custom_properties(artifact) -> dict:
-    values = artifact.mlmd_artifact.custom_properties
-    return {
-        key: getattr(value, value.WhichOneof("value"))
-        for key, value in values.items()
-        if value.WhichOneof("value")
-    }
+        store = handle.store
+        [execution] = store.get_executions_by_id([done.execution_id])
+        events = [
+            event
+            for event in store.get_events_by_execution_ids([execution.id])
+            if event.type == mlmd.Event.OUTPUT
+        ]
+        artifacts = {
+            artifact.id: artifact
+            for artifact in store.get_artifacts_by_id(
+                [event.artifact_id for event in events]
+            )
+        }
+    cached = execution.last_known_state == mlmd.Execution.State.CACHED
+    record.state = "cached" if cached else "run"
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        output = event.path.steps[0].key
+        record.outputs[output] = artifact.uri
+        record.properties[output] = {
+            key: getattr(value, value.WhichOneof("value"))
+            for key, value in artifact.custom_properties.items()
+            if value.WhichOneof("value")
+        }
 
 
 def _never_cache(nodes, name: str) -> None:
