@@ -135,8 +135,8 @@ def test_only_the_last_steps_of_a_long_history_are_read(model):
 def test_serving_default_reads_raw_examples(model, raw_ranking_examples):
     examples = tf.constant(raw_ranking_examples[:50])
     chances = model.signatures["serving_default"](examples=examples)
-    assert set(chances) == {"p_click", "p_buy"}
-    assert chances["p_click"].shape == (50,)
+    assert set(chances) == {"click", "buy"}
+    assert chances["click"].shape == (50,)
     clicked = np.array(
         [
             tf.train.Example.FromString(x)
@@ -145,7 +145,7 @@ def test_serving_default_reads_raw_examples(model, raw_ranking_examples):
             for x in raw_ranking_examples[:50]
         ]
     )
-    found = chances["p_click"].numpy()
+    found = chances["click"].numpy()
     assert found[clicked == 1].mean() > found[clicked == 0].mean() + 0.2
 
 
