@@ -215,7 +215,7 @@ def _read_back(connection, done, record) -> None:
 
     The launcher's own output lacks what the executor set on its artifacts.
     """
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
+    import ml_metadata as mlmd
 
     with _metadata(connection) as handle:
         store = handle.store
@@ -223,7 +223,7 @@ def _read_back(connection, done, record) -> None:
         events = [
             event
             for event in store.get_events_by_execution_ids([execution.id])
-            if event.type == mlmd.Event.OUTPUT
+            if event.type == mlmd.proto.Event.OUTPUT
         ]
         artifacts = {
             artifact.id: artifact
@@ -231,7 +231,7 @@ def _read_back(connection, done, record) -> None:
                 [event.artifact_id for event in events]
             )
         }
-    cached = execution.last_known_state == mlmd.Execution.State.CACHED
+    cached = execution.last_known_state == mlmd.proto.Execution.CACHED
     record.state = "cached" if cached else "run"
     for event in events:
         artifact = artifacts[event.artifact_id]

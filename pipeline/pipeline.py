@@ -190,6 +190,8 @@ def _ingest_and_check(table: str, schema_file: str, places: Places):
     ingest = FileBasedExampleGen(
         input_base=places.data_dir,
         input_config=files,
+        # The input's one split; else it would be cut into train and eval.
+        output_config=tfx.proto.Output(),
         custom_executor_spec=executor_spec.BeamExecutorSpec(
             parquet_executor.Executor
         ),

@@ -45,7 +45,7 @@ def prepare_data(
     scratch = target.with_name(target.name + ".tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    if config.source == "mall":
+    if config.mall is not None:
         made = generate(config.mall, scratch)
         rows = {table: made[table] for table in TABLES}
     else:
@@ -91,7 +91,7 @@ def _existing(data: pathlib.Path | None) -> pathlib.Path:
 def _fingerprint(config: PipelineConfig, data: pathlib.Path | None) -> str:
     # Whatever of ours makes the tables: an edited adapter converts anew.
     parts = [config.source, *_digests(pathlib.Path(datasets.__file__).parent)]
-    if config.source == "mall":
+    if config.mall is not None:
         parts.append(config.mall.to_json())
     else:
         folder = _existing(data)

@@ -74,15 +74,15 @@ class Events:
         return cls(
             users=user.texts.take(pa.array(present)),
             user=code,
-            **{
-                name: table[name].to_numpy().astype(np.int64)
-                for name in ("item", "type", "timestamp", "position")
-            },
+            item=_whole(table["item"]),
+            type=_whole(table["type"]),
+            timestamp=_whole(table["timestamp"]),
+            position=_whole(table["position"]),
             session=encode(table["session_id"]),
-            **{
-                name: encode(table[name])
-                for name in ("query", "scene", "city", "device")
-            },
+            query=encode(table["query"]),
+            scene=encode(table["scene"]),
+            city=encode(table["city"]),
+            device=encode(table["device"]),
         )
 
     @functools.cached_property
@@ -153,3 +153,7 @@ def ranks_within(group: np.ndarray, order_by: np.ndarray) -> np.ndarray:
     ranks = np.empty(len(order), np.int64)
     ranks[order] = place
     return ranks
+
+
+def _whole(column: pa.ChunkedArray) -> np.ndarray:
+    return column.to_numpy().astype(np.int64)

@@ -1,6 +1,7 @@
 """Examples before they are written out: rows of integers into a shard."""
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -63,11 +64,10 @@ class Rows:
 
     def take(self, rows: np.ndarray) -> "Rows":
         """Returns some rows, in the order given."""
-        return Rows(
-            **{
-                field.name: value.take(rows)
-                if isinstance(value := getattr(self, field.name), AsOf)
-                else value[rows]
-                for field in dataclasses.fields(self)
-            }
-        )
+        taken: dict[str, typing.Any] = {
+            field.name: value.take(rows)
+            if isinstance(value := getattr(self, field.name), AsOf)
+            else value[rows]
+            for field in dataclasses.fields(self)
+        }
+        return Rows(**taken)
