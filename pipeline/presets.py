@@ -101,6 +101,7 @@ def demo() -> PipelineConfig:
         "mall",
         mall=MallSettings(),
         behavior_log=MALL_BEHAVIOR,
+        training={"max_seconds": 120.0},
     )
 
 
@@ -138,6 +139,7 @@ def movielens() -> PipelineConfig:
         heads=("click=click,favorite", "favorite=favorite"),
         exclude_seen=True,
         max_history=100,
+        training={"max_seconds": 300.0},
     )
 
 
@@ -151,6 +153,8 @@ def jdata() -> PipelineConfig:
         "JData 京东",
         "jdata",
         positive_event_types=("view", *CHOICES),
+        training={"max_seconds": 150.0},
+        gate=NO_QUALITY,
     )
 
 
@@ -159,7 +163,13 @@ def taobao() -> PipelineConfig:
 
     `daogou run --preset taobao --data DIR`
     """
-    return _preset("taobao", "Taobao UserBehavior 淘宝", "taobao")
+    return _preset(
+        "taobao",
+        "Taobao UserBehavior 淘宝",
+        "taobao",
+        training={"max_seconds": 150.0},
+        gate=NO_QUALITY,
+    )
 
 
 def amazon_cn() -> PipelineConfig:
@@ -173,6 +183,7 @@ def amazon_cn() -> PipelineConfig:
         "amazon-cn",
         heads=("click=click,buy", "buy=buy"),
         exclude_seen=True,
+        training={"max_seconds": 150.0},
     )
 
 
@@ -188,6 +199,8 @@ def beauty() -> PipelineConfig:
         heads=("buy=buy",),
         positive_event_types=("buy",),
         exclude_seen=True,
+        training={"max_seconds": 480.0},
+        gate=NO_QUALITY,
     )
 
 
