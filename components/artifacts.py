@@ -1,7 +1,10 @@
-"""Artifact types of our own nodes; docs/architecture.md lists their files."""
+"""Artifact types of our own nodes; docs/architecture.md lists their files.
+
+Kubeflow wants names with a dot, and knows no properties of such types: facts
+about an artifact are custom properties.
+"""
 
 from tfx.types import artifact
-from tfx.types.artifact import Property, PropertyType
 
 
 class DataReport(artifact.Artifact):
@@ -32,7 +35,6 @@ class ItemIndex(artifact.Artifact):
     """A trained ScaNN searcher with the vectors that it was trained on."""
 
     TYPE_NAME = "daogou.ItemIndex"
-    PROPERTIES = {"items": Property(type=PropertyType.INT)}
 
 
 class RetrievalEvaluation(artifact.Artifact):

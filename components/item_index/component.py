@@ -45,4 +45,4 @@ def ItemIndex(  # noqa: N802
         pathlib.Path(index.uri),
         IndexSettings.from_json(settings),
     )
-    index.items = facts["items"]
+    index.set_int_custom_property("items", facts["items"])
