@@ -275,13 +275,7 @@ class Recommender(tfrs.Model):
             "gaps": batch["gaps"],
         }
         states = self.query_tower.states(history, training=training)
-        rows = batch["query_rows"]
-        if training and self.settings.query_dropout:
-            # Without this the history learns little wherever most choices
-            # come from a search, which says nearly all by itself.
-            kept = tf.random.uniform(tf.shape(rows))
-            rows = tf.where(kept >= self.settings.query_dropout, rows, 0)
-        text = tf.gather(self.training_queries, rows)
+        text = tf.gather(self.training_queries, batch["query_rows"])
         return self._query(states, batch["context"], text, training)[0]
 
     def _sequence_loss(self, batch, training):

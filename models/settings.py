@@ -25,8 +25,6 @@ class ModelSettings(Settings):
       dropout: Share of activations dropped in training; 0 to below 1.
       id_dropout: Share of items whose id is hidden in a training step, so
         that an unknown id means something; 0 to below 1.
-      query_dropout: Share of search texts hidden in a step of retrieval
-        training, so that the history is learnt too; 0 to below 1.
       cosine: Whether retrieval scores are cosines over `temperature`; dot
         products otherwise.
       temperature: Of cosine scores; above 0.
@@ -46,7 +44,6 @@ class ModelSettings(Settings):
     num_heads: int = 2
     dropout: float = 0.3
     id_dropout: float = 0.1
-    query_dropout: float = 0.3
     cosine: bool = True
     temperature: float = 0.07
     ranking_width: int = 64
@@ -79,12 +76,7 @@ class ModelSettings(Settings):
             self.num_heads >= 1 and self.dimension % (2 * self.num_heads) == 0,
             "a divisor of dimension that leaves an even number",
         )
-        for field in (
-            "dropout",
-            "id_dropout",
-            "query_dropout",
-            "ranking_dropout",
-        ):
+        for field in ("dropout", "id_dropout", "ranking_dropout"):
             self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
         self.check("temperature", self.temperature > 0, "above 0")
         self.check("ranking_width", self.ranking_width >= 4, ">= 4")

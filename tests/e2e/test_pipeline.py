@@ -97,13 +97,16 @@ def test_metadata_recorded_every_node_as_complete(shop):
 
 
 def test_recommend_answers_json_and_nothing_else(shop):
-    users = json.loads(shop.daogou("users", "--json").stdout)
-    user = users[0] if isinstance(users, list) else users["users"][0]
-    name = user["user_id"] if isinstance(user, dict) else user
-    done = shop.daogou("recommend", "--user", name, "--k", "5", "--json")
+    [user] = json.loads(shop.daogou("users", "--n", "1", "--json").stdout)[
+        "users"
+    ]
+    done = shop.daogou(
+        "recommend", "--user", user["user_id"], "--k", "5", "--json"
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    items = answer["items"]
+    assert answer["known_user"] is True
+    items = answer["results"]
     assert len({item["item_id"] for item in items}) == 5
     assert all(item["title"] for item in items)
     scores = [item["score"] for item in items]
@@ -113,15 +116,15 @@ def test_recommend_answers_json_and_nothing_else(shop):
 def test_search_finds_what_was_asked_for(shop):
     done = shop.daogou("search", "电饭煲", "--k", "5", "--json")
     assert done.returncode == 0, done.stderr
-    titles = [item["title"] for item in json.loads(done.stdout)["items"]]
+    titles = [item["title"] for item in json.loads(done.stdout)["results"]]
     assert any("电饭煲" in title or "锅" in title for title in titles), titles
 
 
 def test_similar_leaves_the_item_itself_out(shop):
     found = shop.daogou("search", "耳机", "--k", "1", "--json")
-    item = json.loads(found.stdout)["items"][0]["item_id"]
+    item = json.loads(found.stdout)["results"][0]["item_id"]
     done = shop.daogou("similar", "--item", item, "--k", "5", "--json")
-    ids = [row["item_id"] for row in json.loads(done.stdout)["items"]]
+    ids = [row["item_id"] for row in json.loads(done.stdout)["results"]]
     assert len(ids) == 5
     assert item not in ids
 
@@ -135,17 +138,14 @@ def test_second_run_is_all_cached(shop):
 
 
 def test_failed_gate_stops_the_push_and_says_which(shop, monkeypatch):
-    strict = presets.by_name("tiny")
+    config = presets.by_name("tiny")
     strict = dataclasses.replace(
-        strict,
-        gate=dataclasses.replace(strict.gate, min_index_recall=1.01)
-        if hasattr(strict.gate, "min_index_recall")
-        else strict.gate,
+        config, gate=dataclasses.replace(config.gate, min_auc=0.999)
     )
     monkeypatch.setattr(presets, "by_name", lambda name, seed: strict)
     before = shop.versions()
     latest = (shop.home / "latest").resolve()
-    with pytest.raises(GateError, match=r"recall@100.*1\.01"):
+    with pytest.raises(GateError, match=r"click.*auc.*0\.\d+.*0\.999"):
         local_runner.run("tiny", runs=shop.runs)
     assert shop.versions() == before
     assert (shop.home / "latest").resolve() == latest
