@@ -182,14 +182,19 @@ def fit_retrieval(
 
     def validate(logs):
         model.freeze_items()
-        ranks = [model.validation_ranks(batch).numpy() for batch in held_out]
-        rank = np.concatenate([np.zeros(0), *ranks])
+        found = [model.validation_ranks(batch) for batch in held_out]
+        rank = np.concatenate([np.zeros(0), *(r.numpy() for r, _ in found)])
         if not len(rank):  # too few users to hold any out
             return {"val_gain": -logs["loss"]}
+        weight = np.concatenate([w.numpy() for _, w in found])
+
+        def mean(values):
+            return float(np.average(values, weights=weight))
+
         return {
-            "val_gain": float(np.mean(1 / np.log2(rank + 2))),
-            "val_recall@10": float(np.mean(rank < 10)),
-            "val_recall@50": float(np.mean(rank < 50)),
+            "val_gain": mean(1 / np.log2(rank + 2)),
+            "val_recall@10": mean(rank < 10),
+            "val_recall@50": mean(rank < 50),
         }
 
     model.item_tower.trainable = model.query_tower.trainable = True

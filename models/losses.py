@@ -91,3 +91,28 @@ def weighted_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(
         tf.reduce_sum(values * weights), tf.reduce_sum(weights)
     )
+
+
+def recency_weight(
+    times: tf.Tensor, newest: int, half_life_days: float
+) -> tf.Tensor:
+    """Returns how much a choice counts by its age, at most 1.
+
+    >>> day = 86400
+    >>> times = tf.constant([8 * day, 9 * day, 10 * day], tf.int64)
+    >>> recency_weight(times, 10 * day, 1.0).numpy().tolist()
+    [0.25, 0.5, 1.0]
+
+    Args:
+      times: int64 [...], Unix seconds of the choices.
+      newest: Unix seconds of the last choice of all.
+      half_life_days: Age at which the weight is a half; 0: all weigh 1.
+
+    Returns:
+      float32 [...].
+    """
+    if not half_life_days:
+        return tf.ones_like(times, tf.float32)
+    newest = tf.constant(newest, times.dtype)
+    age = tf.cast(tf.maximum(newest - times, 0), tf.float32)
+    return tf.pow(0.5, age / (half_life_days * 86_400.0))

@@ -5,6 +5,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from models import inputs as model_inputs
+from models import losses
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable
 from models.layers.centering import Centering
@@ -27,6 +28,9 @@ class Recommender(tfrs.Model):
       training: How it is trained.
       items: The catalogue.
       counts: int64 [N], how often each item is a retrieval target.
+      newest: Unix seconds of the last retrieval target.
+      available_from: int64 [N], Unix seconds; before that an item is not a
+        negative.
       sizes: Number of indices of each categorical feature whose size the
         feature table leaves to a vocabulary.
       query_vectors: float32 [Q + 1, text dimension], the texts that training
@@ -40,12 +44,15 @@ class Recommender(tfrs.Model):
         items: ItemTable,
         *,
         counts: np.ndarray,
+        newest: int,
+        available_from: np.ndarray,
         sizes: dict[str, int],
         query_vectors: np.ndarray,
     ):
         super().__init__(name="recommender")
         self.settings = settings
         self.items = items
+        self.newest = newest
         item_features = tower_features(ITEM_FEATURES, "item")
         known = (*item_features, *model_inputs.CONTEXT)
         sizes = {**{f.name: f.size for f in known if f.size > 0}, **sizes}
@@ -80,7 +87,7 @@ class Recommender(tfrs.Model):
         self.full = items.num_items <= training.full_softmax_items
         self.retrieval = SequenceRetrieval(
             counts,
-            items.listed_at,
+            available_from,
             training.sampled_negatives,
             self.full,
             name="retrieval",
@@ -255,9 +262,8 @@ class Recommender(tfrs.Model):
             batch["positions"],
             training=training,
         )
-        return self.ranking.loss(
-            probabilities, batch["labels"], batch["weight"]
-        )
+        weight = batch["weight"] * self._recency_weight(batch["timestamp"])
+        return self.ranking.loss(probabilities, batch["labels"], weight)
 
     def sequence_queries(
         self, batch: dict, represent, training: bool = False
@@ -303,6 +309,7 @@ class Recommender(tfrs.Model):
                 tf.boolean_mask(part, batch["train"]) for part in parts
             )
             weights = tf.ones_like(targets, tf.float32)
+        weights *= self._recency_weight(times)
         return self.retrieval(
             queries,
             targets,
@@ -312,12 +319,16 @@ class Recommender(tfrs.Model):
         )
 
     @tf.function(reduce_retracing=True)
-    def validation_ranks(self, batch: dict) -> tf.Tensor:
-        """Ranks held-out targets among all items, int32 [P]; 0 is best.
+    def validation_ranks(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        """Ranks held-out targets among all items.
 
         Args:
           batch: What `models.inputs.sequence_inputs` returns. Uses the
             vectors of the last `freeze_items`.
+
+        Returns:
+          Ranks int32 [P], 0 the best, and how much each counts by its age,
+          float32 [P].
         """
         held_out = batch["validation"]
         queries = self.sequence_queries(batch, self.frozen)
@@ -332,11 +343,18 @@ class Recommender(tfrs.Model):
                 earlier[None] & new[:, None, :], steps[:, None, :], -1
             )
             seen = tf.boolean_mask(seen, held_out)
-        return target_ranks(
+        ranks = target_ranks(
             tf.boolean_mask(queries, held_out),
             tf.boolean_mask(batch["targets"], held_out),
             self.score_vectors(self.representations[1:]),
             seen,
+        )
+        times = tf.boolean_mask(batch["target_times"], held_out)
+        return ranks, self._recency_weight(times)
+
+    def _recency_weight(self, times):
+        return losses.recency_weight(
+            times, self.newest, self.settings.half_life_days
         )
 
 

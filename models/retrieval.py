@@ -19,8 +19,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
 
     Args:
       counts: int64 [N], how often each item is a target in training.
-      listed_at: int64 [N], Unix seconds; an item that was not listed when a
-        target was chosen is no negative of it. 0 where unknown.
+      available_from: int64 [N], Unix seconds; an item that was not there when
+        a target was chosen is no negative of it. 0: it always was.
       num_negatives: Uniform negatives a step, where the catalogue is sampled.
       full: Whether the softmax is over all items.
     """
@@ -28,7 +28,7 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
     def __init__(
         self,
         counts: np.ndarray,
-        listed_at: np.ndarray,
+        available_from: np.ndarray,
         num_negatives: int,
         full: bool,
         **kw,
@@ -37,8 +37,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         self.full = full
         self.num_items = len(counts)
         self.num_negatives = num_negatives
-        self.dated = bool((listed_at > 0).any())
-        self._listed_at = tf.constant(listed_at)
+        self.dated = bool((available_from > 0).any())
+        self._available_from = tf.constant(available_from)
         share = counts / max(counts.sum(), 1)
         self._share = tf.constant(share, tf.float32)
 
@@ -62,7 +62,7 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         targets = tf.maximum(targets, 0)
         if self.full:
             unavailable = (
-                self._listed_at[None, :] > times[:, None]
+                self._available_from[None, :] > times[:, None]
                 if self.dated
                 else None
             )

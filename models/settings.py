@@ -25,6 +25,8 @@ class ModelSettings(Settings):
       dropout: Share of activations dropped in training; 0 to below 1.
       id_dropout: Share of items whose id is hidden in a training step, so
         that an unknown id means something; 0 to below 1.
+      half_life_days: Age at which a choice counts half in the losses, where
+        what sells changes faster than what people like; 0 counts all alike.
       cosine: Whether retrieval scores are cosines over `temperature`; dot
         products otherwise.
       temperature: Of cosine scores; above 0.
@@ -44,6 +46,7 @@ class ModelSettings(Settings):
     num_heads: int = 2
     dropout: float = 0.3
     id_dropout: float = 0.1
+    half_life_days: float = 0.0
     cosine: bool = True
     temperature: float = 0.07
     ranking_width: int = 64
@@ -78,6 +81,7 @@ class ModelSettings(Settings):
         )
         for field in ("dropout", "id_dropout", "ranking_dropout"):
             self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
+        self.check("half_life_days", self.half_life_days >= 0, ">= 0")
         self.check("temperature", self.temperature > 0, "above 0")
         self.check("ranking_width", self.ranking_width >= 4, ">= 4")
         self.check("num_experts", self.num_experts >= 1, ">= 1")

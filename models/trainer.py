@@ -106,13 +106,18 @@ def _fit(sources, run_dir, settings, training):
             validation_steps=training.validation_steps,
         ),
     ).cache()
-    counts = _target_counts(sequences, items.num_items)
+    counts, newest, first_seen = _targets(sequences, items.num_items)
     items.set_trained(counts)
     model = Recommender(
         settings,
         training,
         items,
         counts=counts,
+        newest=newest,
+        # The first step of anyone stands for the listing where it is unknown.
+        available_from=np.where(
+            items.listed_at > 0, items.listed_at, first_seen
+        ),
         sizes=_vocabulary_sizes(sources),
         query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
     )
@@ -154,18 +159,30 @@ def _sequences(files, heads, prepare):
     )
 
 
-def _target_counts(sequences, num_items):
-    counts = np.zeros(num_items, np.int64)
+def _targets(sequences, num_items):
+    """Looks at the steps of all sequences.
+
+    Returns:
+      How often each item is a target, the time of the last target, and when
+      each item first turns up; the end of time where it never does.
+    """
+    counts, newest = np.zeros(num_items, np.int64), 0
+    first_seen = np.full(num_items, np.iinfo(np.int64).max)
     for batch in sequences.batch(4096):
-        targets = batch["targets"].numpy()[batch["train"].numpy()]
+        train = batch["train"].numpy()
+        rows, seen = batch["targets"].numpy(), batch["target_times"].numpy()
+        np.minimum.at(first_seen, rows[rows >= 0], seen[rows >= 0])
+        targets = batch["targets"].numpy()[train]
         counts += np.bincount(targets, minlength=num_items)
+        times = batch["target_times"].numpy()[train]
+        newest = max(newest, int(times.max(initial=0)))
     if not counts.any():
         raise DataError(
             "sequence_train has no step to learn from; needed: at least one "
             "event of a positive type on an item of the catalogue before the "
             "split time"
         )
-    return counts
+    return counts, newest, first_seen
 
 
 def _query_lookup(queries):

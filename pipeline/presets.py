@@ -183,6 +183,8 @@ def amazon_cn() -> PipelineConfig:
         "amazon-cn",
         heads=("click=click,buy", "buy=buy"),
         exclude_seen=True,
+        # What sells changes within months there, and the log is ten years.
+        model={"half_life_days": 60.0},
         training={"max_seconds": 150.0},
     )
 

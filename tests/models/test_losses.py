@@ -97,3 +97,13 @@ def test_weighted_mean_of_nothing_is_zero():
     mean = losses.weighted_mean(tf.constant([2.0, 4.0]), tf.constant([1.0, 3]))
     assert float(mean) == 3.5
     assert float(losses.weighted_mean(tf.ones(2), tf.zeros(2))) == 0
+
+
+def test_a_choice_counts_half_after_each_half_life():
+    day = 86_400
+    times = tf.constant([0, 10 * day, 20 * day], tf.int64)
+    weights = losses.recency_weight(times, 20 * day, 10.0)
+    np.testing.assert_allclose(weights, [0.25, 0.5, 1.0], rtol=1e-6)
+    np.testing.assert_array_equal(
+        losses.recency_weight(times, 20 * day, 0.0), [1, 1, 1]
+    )

@@ -1,0 +1,34 @@
+"""What the trainer takes from the sequences before it trains."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models  # noqa: F401  chooses Keras 2
+from models.trainer import _targets
+from schema.errors import DataError
+
+
+def sequences(train):
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            "targets": tf.constant([[1, 2, -1], [2, 0, 0]]),
+            "target_times": tf.constant([[50, 60, 0], [40, 70, 90]], tf.int64),
+            "train": tf.constant(train),
+        }
+    )
+
+
+def test_counts_what_is_trained_and_dates_what_is_seen():
+    train = [[True, True, False], [False, True, True]]
+    counts, newest, first_seen = _targets(sequences(train), 4)
+    np.testing.assert_array_equal(counts, [2, 1, 1, 0])
+    assert newest == 90
+    # A step that is no target has been seen all the same; row 3 never was.
+    end = np.iinfo(np.int64).max
+    np.testing.assert_array_equal(first_seen, [70, 50, 40, end])
+
+
+def test_nothing_to_learn_from_is_an_error():
+    with pytest.raises(DataError, match="no step to learn from"):
+        _targets(sequences([[False] * 3] * 2), 4)
