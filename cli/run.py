@@ -2,6 +2,8 @@
 
 import pathlib
 import shlex
+import shutil
+import sys
 import typing
 
 import click
@@ -94,12 +96,14 @@ def run(
     if result.pushed_version:
         click.echo(f"pushed: version {result.pushed_version}")
     click.echo("\nTry next:")
+    # As it was called, where the environment is not the shell's own.
+    program = "daogou" if shutil.which("daogou") else sys.argv[0]
     for command in next_commands(found, runs):
-        click.echo(f"  {command}")
+        click.echo(f"  {program} {command}")
 
 
 def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
-    """Returns three commands that work on what the run left.
+    """Returns the words of three commands that work on what the run left.
 
     Args:
       found: The run's report, which names the histories.
@@ -115,12 +119,12 @@ def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
     if users:
         item_id = users[0].steps[-1].item_id
         commands += [
-            f"daogou recommend --user {shlex.quote(users[0].user_id)} {tail}",
-            f"daogou similar --item {shlex.quote(item_id)} {tail}",
+            f"recommend --user {shlex.quote(users[0].user_id)} {tail}",
+            f"similar --item {shlex.quote(item_id)} {tail}",
         ]
     if query := SAMPLE_QUERIES.get(found.preset):
-        commands.append(f'daogou search "{query}" {tail}')
-    commands += [f"daogou users {tail}", f"daogou report {tail}"]
+        commands.append(f'search "{query}" {tail}')
+    commands += [f"users {tail}", f"report {tail}"]
     return commands[:3]
 
 

@@ -1,6 +1,8 @@
 import json
 import os
 import pathlib
+import shutil
+import sys
 import types
 
 import pyarrow as pa
@@ -61,6 +63,7 @@ def calls(monkeypatch):
         )
 
     monkeypatch.setattr(local_runner, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
     return seen
 
 
@@ -84,6 +87,18 @@ def test_progress_goes_to_stderr_and_results_to_stdout(calls, tmp_path):
         f"  daogou similar --item i2 {tail}",
         f'  daogou search "无线鼠标" {tail}',
     ]
+
+
+def test_next_commands_work_where_the_environment_is_not_on_the_path(
+    calls, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "argv", [".venv/bin/daogou", "run"])
+    result = CliRunner().invoke(
+        main, ["run", "--preset", "demo", "--runs", str(tmp_path)]
+    )
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("  .venv/bin/daogou search")
 
 
 def test_data_without_readable_titles_gets_no_search(calls, tmp_path):
