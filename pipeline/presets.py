@@ -121,7 +121,7 @@ def tiny() -> PipelineConfig:
             sessions_per_user_day=0.42,
         ),
         behavior_log=MALL_BEHAVIOR,
-        training={"max_epochs": 4},
+        training={"max_epochs": 40, "validate_every": 4, "ranking_epochs": 6},
         gate=NO_QUALITY,
     )
 
