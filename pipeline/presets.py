@@ -93,7 +93,8 @@ def _preset(
 def demo() -> PipelineConfig:
     """A simulated Chinese mall: 3,000 items, 2,000 users, 24 days.
 
-    `daogou run --preset demo`
+    `daogou run --preset demo`: 8 to 12 minutes; recall@50 of .79 beside .09
+    of popularity and .57 of item-kNN.
     """
     return _preset(
         "demo",
@@ -130,7 +131,8 @@ def movielens() -> PipelineConfig:
     """MovieLens-100k: 1,682 films, 943 users, Sept 1997 to April 1998.
 
     `daogou data fetch movielens --to movielens`, then
-    `daogou run --preset movielens --data movielens`
+    `daogou run --preset movielens --data movielens`: half an hour;
+    recall@50 of .49 beside .25 of popularity and .46 of item-kNN.
     """
     return _preset(
         "movielens",
@@ -175,7 +177,9 @@ def taobao() -> PipelineConfig:
 def amazon_cn() -> PipelineConfig:
     """amazon.cn: 96 products with Chinese titles, ten years of ratings.
 
-    `daogou run --preset amazon-cn --data DIR`
+    `daogou run --preset amazon-cn --data DIR`: 12 minutes; recall@50 of .87
+    beside .77 of popularity and .60 of item-kNN. Every product of it sold at
+    some time, which flatters a model that shows those not sold yet.
     """
     return _preset(
         "amazon-cn",
