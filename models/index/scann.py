@@ -22,6 +22,8 @@ LOWEST = float(np.finfo(np.float32).min)
 
 # Queries that exact scores are held for at once.
 _EXACT_CHUNK = 256
+# Scores this close are equal: ScaNN adds up in another order.
+_TIE = 1e-5
 # Fewer dimensions than this leave nothing to compress.
 _MIN_CODED_DIMENSION = 4
 
@@ -69,21 +71,29 @@ def exact_neighbours(
     return np.concatenate(found).astype(np.int32)
 
 
-def measure_recall(found: np.ndarray, expected: np.ndarray) -> float:
-    """Returns the share of expected rows that were found, over all queries.
+def measure_recall(
+    vectors: np.ndarray,
+    queries: np.ndarray,
+    found: np.ndarray,
+    expected: np.ndarray,
+) -> float:
+    """Returns the share of the best k scores that were reached.
+
+    By score and not by row: of items that are described alike, any is as
+    good as another.
 
     Args:
-      found: int [Q, k], -1 where nothing was found.
-      expected: int [Q, k], each row's entries distinct.
+      vectors: float32 [N, d].
+      queries: float32 [Q, d].
+      found: int [Q, k], distinct rows, -1 where nothing was found.
+      expected: int [Q, k], the rows of exact search.
     """
-    return float(
-        np.mean(
-            [
-                np.isin(wanted, got).mean()
-                for wanted, got in zip(expected, found, strict=True)
-            ]
-        )
-    )
+    share = np.empty(len(queries))
+    for n, query in enumerate(queries):
+        worst = (vectors[expected[n]] @ query).min()
+        scores = vectors[found[n][found[n] >= 0]] @ query
+        share[n] = (scores >= worst - _TIE * max(abs(worst), 1.0)).sum()
+    return float(share.mean() / expected.shape[1])
 
 
 class ScannIndex:
@@ -210,7 +220,8 @@ def train(
             k=settings.k,
         )
         rows, _ = ScannIndex(searcher, plan).search(queries, k, nothing)
-        return dataclasses.replace(plan, recall=measure_recall(rows, expected))
+        recall = measure_recall(vectors, queries, rows, expected)
+        return dataclasses.replace(plan, recall=recall)
 
     most = min(settings.max_reordering, len(vectors))
     for leaves_searched in _efforts(max(1, leaves // 20), leaves):
