@@ -110,9 +110,15 @@ class Recommender(tfrs.Model):
 
     def represent(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Runs the item tower on rows, float [..., d]."""
-        features = self.items.features(rows)
+        # Flat, because Keras fixes the rank of a layer's input at its first
+        # call, and histories and samples differ in it.
+        features = self.items.features(tf.reshape(rows, [-1]))
         features["text"] = self.item_text(features["text"])
-        return self.item_tower(features, training=training)
+        flat = self.item_tower(features, training=training)
+        shape = tf.concat([tf.shape(rows), [self.settings.dimension]], 0)
+        vectors = tf.reshape(flat, shape)
+        vectors.set_shape([*rows.shape, self.settings.dimension])
+        return vectors
 
     def freeze_items(self) -> None:
         """Stores the representation of every item for inference."""
