@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models import features, preprocessing
+from models import features
+from models.local_time import local_hour, local_weekday
 from models.settings import ModelSettings
 from models.towers import time_gap_bucket
 from schema.contract import EVENT_TYPES
@@ -170,8 +171,8 @@ def sequence_inputs(
     context = {
         feature.name: batch[feature.name][:, None] for feature in CONTEXT
     }
-    context["hour"] = preprocessing.local_hour(times)
-    context["weekday"] = preprocessing.local_weekday(times)
+    context["hour"] = local_hour(times)
+    context["weekday"] = local_weekday(times)
     context["recency"] = steps["gaps"]
     valid = (targets >= 0) & _is_positive(steps["types"], settings)
     if settings.exclude_seen:

@@ -9,24 +9,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features
+from models.local_time import local_hour, local_weekday
 from schema.contract import CATEGORY_SEPARATOR, EVENT_TYPES
 from schema.errors import DataError
 
-# Shops live by Chinese time; a timestamp is UTC.
-LOCAL_OFFSET_SECONDS = 8 * 3600
 _DAY = 86400
 # A guard against vocabularies that no model could train.
 _MAX_VOCABULARY = 200_000
-
-
-def local_hour(timestamp: tf.Tensor) -> tf.Tensor:
-    """Returns the hour of the day (0 to 23, UTC+8) of Unix seconds."""
-    return (timestamp + LOCAL_OFFSET_SECONDS) // 3600 % 24
-
-
-def local_weekday(timestamp: tf.Tensor) -> tf.Tensor:
-    """Returns the weekday (0 Monday to 6, UTC+8) of Unix seconds."""
-    return ((timestamp + LOCAL_OFFSET_SECONDS) // _DAY + 3) % 7
 
 
 def event_indices(event_types: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 import models  # noqa: F401  chooses Keras 2
-from models import inputs, preprocessing
+from models import inputs, local_time, preprocessing
 from models.item_table import read_items
 from models.trainer import _files
 from schema.contract import EVENT_TYPES
@@ -96,8 +96,8 @@ def test_context_is_indexed_and_unknown_is_zero(sequences):
 def test_hours_and_weekdays_are_local():
     # 2023-11-14 22:13:20 UTC, a Tuesday, is Wednesday 6 o'clock in China.
     time = tf.constant([1_700_000_000], tf.int64)
-    assert preprocessing.local_hour(time).numpy().tolist() == [6]
-    assert preprocessing.local_weekday(time).numpy().tolist() == [2]
+    assert local_time.local_hour(time).numpy().tolist() == [6]
+    assert local_time.local_weekday(time).numpy().tolist() == [2]
 
 
 def test_event_types_are_numbered_from_one():
