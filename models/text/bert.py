@@ -1,4 +1,4 @@
-"""BERT's encoder as a `tf.Module`: post-layer-norm, exact GELU.
+"""BERT's encoder as a `tf.Module`: layer norms after the residual sums.
 
 After Devlin et al. 2018, https://arxiv.org/abs/1810.04805. Matrix products
 run on [tokens, features] and biases through `bias_add`, which TensorFlow's
@@ -6,6 +6,7 @@ graph optimiser fuses on CPUs.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,15 @@ from models.text.e5_weights import BLOCK, Q4Matrix
 
 # Added to the attention logits of padding.
 _MASKED = -1e9
+# Of the feed-forward networks, under the names that checkpoints use.
+ACTIVATIONS = {
+    "gelu": functools.partial(tf.nn.gelu, approximate=False),
+    "gelu_new": functools.partial(tf.nn.gelu, approximate=True),
+    "gelu_pytorch_tanh": functools.partial(tf.nn.gelu, approximate=True),
+    "relu": tf.nn.relu,
+}
+# What `pooled_output` may be.
+POOLER, CLS, MEAN = "pooler", "cls", "mean"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,9 +127,10 @@ class _LayerNorm(tf.Module):
 class _Layer(tf.Module):
     """Self-attention and a feed-forward network."""
 
-    def __init__(self, weights: LayerWeights, heads, epsilon, name):
+    def __init__(self, weights: LayerWeights, heads, epsilon, activation, name):
         super().__init__(name=name)
         self.heads = heads
+        self.activation = ACTIVATIONS[activation]
         self.qkv = _Dense(weights.qkv, "qkv")
         self.attention = _Dense(weights.attention, "attention")
         self.attention_norm = _LayerNorm(
@@ -153,7 +164,7 @@ class _Layer(tf.Module):
         mixed = tf.matmul(tf.nn.softmax(logits + bias), value)
         mixed = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, hidden])
         x = self.attention_norm(x + self.attention(mixed))
-        wide = tf.nn.gelu(self.widen(x), approximate=False)
+        wide = self.activation(self.widen(x))
         return self.output_norm(x + self.narrow(wide))
 
 
@@ -170,7 +181,10 @@ class BertEncoder(tf.Module):
         layers: list[LayerWeights],
         heads: int,
         epsilon: float = 1e-12,
+        activation: str = "gelu",
         pooler: tuple[np.ndarray, np.ndarray] | None = None,
+        pooling: str = "",
+        unit_length: bool = True,
     ):
         """Makes the variables.
 
@@ -182,9 +196,13 @@ class BertEncoder(tf.Module):
           layers: Start values, from the bottom.
           heads: Attention heads; divides hidden.
           epsilon: Of the layer norms.
+          activation: One of `ACTIVATIONS`; `gelu` is the exact one.
           pooler: BERT's own, a kernel [hidden, hidden] and a bias on the
-            first token. Without one a text's vector is the mean over its
-            tokens, scaled to length 1.
+            first token; needed where `pooling` is `pooler`.
+          pooling: What a text's vector is: `pooler`; `cls`, what the first
+            token became; `mean`, the mean over the tokens. Empty: the
+            pooler where there is one, else the mean.
+          unit_length: Whether `cls` and `mean` are scaled to length 1.
         """
         super().__init__(name="bert")
         self.word_embedding = word_embedding
@@ -196,10 +214,12 @@ class BertEncoder(tf.Module):
             embedding_norm, epsilon, "embedding_norm"
         )
         self.layers = [
-            _Layer(weights, heads, epsilon, f"layer_{number}")
+            _Layer(weights, heads, epsilon, activation, f"layer_{number}")
             for number, weights in enumerate(layers)
         ]
         self.pooler = None if pooler is None else _Dense(pooler, "pooler")
+        self.pooling = pooling or (MEAN if pooler is None else POOLER)
+        self.unit_length = unit_length
 
     def __call__(self, inputs):
         """Encodes a batch.
@@ -228,16 +248,24 @@ class BertEncoder(tf.Module):
         for layer in self.layers:
             x = layer(x, bias, batch, length)
             outputs.append(tf.reshape(x, [batch, length, hidden]))
-        if self.pooler is None:
-            pooled = tf.math.l2_normalize(mean_pool(outputs[-1], mask), -1)
-        else:
-            pooled = tf.tanh(self.pooler(outputs[-1][:, 0]))
+        pooled = self._pool(outputs[-1], mask)
         return {
             "pooled_output": pooled,
             "default": pooled,
             "sequence_output": outputs[-1],
             "encoder_outputs": outputs,
         }
+
+    def _pool(self, sequence, mask):
+        if self.pooling == POOLER:
+            return tf.tanh(self.pooler(sequence[:, 0]))
+        if self.pooling == CLS:
+            pooled = sequence[:, 0]
+        else:
+            pooled = mean_pool(sequence, mask)
+        if self.unit_length:
+            pooled = tf.math.l2_normalize(pooled, -1)
+        return pooled
 
 
 def mean_pool(sequence, mask):
