@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from schema.contract import EVENT_TYPES
-from schema.heads import parse_heads
+from schema.heads import check_choices, parse_heads
 from schema.settings import Settings
 
 
@@ -61,12 +60,7 @@ class ModelSettings(Settings):
           SettingsError: A field has a value that is not allowed.
         """
         names = self.head_names
-        self.check(
-            "positive_event_types",
-            bool(self.positive_event_types)
-            and set(self.positive_event_types) <= set(EVENT_TYPES),
-            f"one or more of {', '.join(EVENT_TYPES)}",
-        )
+        check_choices(self, "positive_event_types")
         self.check("max_history", self.max_history >= 1, ">= 1")
         self.check(
             "dimension",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from schema import contract
-from schema.settings import SettingsError
+from schema.settings import Settings, SettingsError
 
 # What a user may do with an item that was shown.
 ANSWERS = tuple(
@@ -45,3 +45,18 @@ def parse_heads(heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
     if not parsed:
         raise SettingsError("heads is empty; give at least one name=type")
     return parsed
+
+
+def check_choices(settings: Settings, field: str) -> None:
+    """Checks a field that says which event types are a choice of an item.
+
+    Raises:
+      SettingsError: It is empty, or names a type that is not one of
+        `ANSWERS`.
+    """
+    given = getattr(settings, field)
+    settings.check(
+        field,
+        bool(given) and set(given) <= set(ANSWERS),
+        f"one or more of {', '.join(ANSWERS)}",
+    )

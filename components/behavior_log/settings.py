@@ -3,7 +3,7 @@
 import dataclasses
 
 from components.behavior_log.funnel import parse_heads
-from schema.contract import ITEM_EVENT_TYPES
+from schema.heads import check_choices
 from schema.settings import Settings
 
 
@@ -85,13 +85,7 @@ class BehaviorLogSettings(Settings):
 
     def __post_init__(self):
         parse_heads(self.heads)
-        choices = ITEM_EVENT_TYPES[1:]
-        self.check(
-            "positive_event_types",
-            bool(self.positive_event_types)
-            and set(self.positive_event_types) <= set(choices),
-            f"at least one of {', '.join(choices)}",
-        )
+        check_choices(self, "positive_event_types")
         self.check("num_shards", 1 <= self.num_shards <= 9999, "1 to 9999")
         self.check(
             "eval_fraction", 0 < self.eval_fraction < 1, "between 0 and 1"

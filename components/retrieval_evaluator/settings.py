@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from schema.contract import ITEM_EVENT_TYPES
+from schema.heads import check_choices
 from schema.settings import Settings
 
 
@@ -53,12 +53,7 @@ class RetrievalEvaluationSettings(Settings):
     seed: int = 7
 
     def __post_init__(self):
-        self.check(
-            "positive_event_types",
-            bool(self.positive_event_types)
-            and set(self.positive_event_types) <= set(ITEM_EVENT_TYPES),
-            f"one or more of {', '.join(ITEM_EVENT_TYPES)}",
-        )
+        check_choices(self, "positive_event_types")
         for field in (
             "max_history",
             "max_queries",
