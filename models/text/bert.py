@@ -185,6 +185,7 @@ class BertEncoder(tf.Module):
         pooler: tuple[np.ndarray, np.ndarray] | None = None,
         pooling: str = "",
         unit_length: bool = True,
+        projection: tuple[np.ndarray, np.ndarray] | None = None,
     ):
         """Makes the variables.
 
@@ -203,6 +204,8 @@ class BertEncoder(tf.Module):
             token became; `mean`, the mean over the tokens. Empty: the
             pooler where there is one, else the mean.
           unit_length: Whether `cls` and `mean` are scaled to length 1.
+          projection: Kernel [hidden, d] and bias that `cls` and `mean` go
+            through before they are scaled; None leaves them as they are.
         """
         super().__init__(name="bert")
         self.word_embedding = word_embedding
@@ -220,6 +223,9 @@ class BertEncoder(tf.Module):
         self.pooler = None if pooler is None else _Dense(pooler, "pooler")
         self.pooling = pooling or (MEAN if pooler is None else POOLER)
         self.unit_length = unit_length
+        self.projection = (
+            None if projection is None else _Dense(projection, "projection")
+        )
 
     def __call__(self, inputs):
         """Encodes a batch.
@@ -229,7 +235,8 @@ class BertEncoder(tf.Module):
             `input_type_ids`: int32 [batch, length].
 
         Returns:
-          `pooled_output` and `default` float32 [batch, hidden];
+          `pooled_output` and `default` float32 [batch, hidden], or [batch, d]
+          where there is a projection;
           `sequence_output` float32 [batch, length, hidden];
           `encoder_outputs`, what each layer gave, a list of the same shape.
         """
@@ -263,6 +270,8 @@ class BertEncoder(tf.Module):
             pooled = sequence[:, 0]
         else:
             pooled = mean_pool(sequence, mask)
+        if self.projection is not None:
+            pooled = self.projection(pooled)
         if self.unit_length:
             pooled = tf.math.l2_normalize(pooled, -1)
         return pooled
