@@ -28,6 +28,7 @@ from components.text_embedding.encoding import (
     Worker,
     threads_a_worker,
 )
+from models.text import characters
 from models.text.resolve import Description, EncoderPaths, resolve
 from models.text.settings import TextSettings
 from schema.errors import DataError
@@ -262,13 +263,15 @@ def _describe(encoder: EncoderPaths, settings: TextSettings) -> dict:
         "preprocess_path": str(encoder.preprocess),
         "encoder_path": str(encoder.encoder),
         "digest": encoder.digest(),
+        "characters": characters.digest(),
         "seq_length": settings.seq_length or own.seq_length,
         "pooling": settings.pooling or own.pooling,
     }
 
 
 def _cache_name(description: dict) -> str:
-    parts = [description[name] for name in ("digest", "seq_length", "pooling")]
+    names = ("digest", "characters", "seq_length", "pooling")
+    parts = [description[name] for name in names]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

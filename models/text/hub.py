@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401
 
 from models.text.bert import mean_pool
+from models.text.characters import Folding
 from models.text.resolve import ROLES, Description, EncoderPaths, resolve
 from models.text.settings import TextSettings
 
@@ -27,7 +28,8 @@ class TextEncoder(tf.Module):
     Works eagerly, inside a `tf.function`, and as an attribute of a module
     that is saved: variables and assets go along. Texts are cleaned first:
     bytes that are not UTF-8, control characters and runs of white space
-    become one space. What is empty then has the zero vector.
+    become one space, full-width and traditional characters plain simplified
+    ones. What is empty then has the zero vector.
 
     Example:
       encoder = TextEncoder.load("e5-small-zh", "e5-small-zh")
@@ -50,6 +52,7 @@ class TextEncoder(tf.Module):
         self.seq_length = seq_length or description.seq_length
         self.pooling = pooling or description.pooling
         self._prefixes = description.prefixes
+        self._fold = Folding()
         self._preprocess = tf.saved_model.load(str(paths.preprocess))
         self._encoder = tf.saved_model.load(str(paths.encoder))
         self._encode = tf.function(
@@ -214,7 +217,8 @@ class TextEncoder(tf.Module):
             replacement_char=ord(" "),
             replace_control_characters=True,
         )
-        spaced = tf.strings.regex_replace(texts, r"[\pZ\p{Cc}]+", " ")
+        folded = self._fold(texts)
+        spaced = tf.strings.regex_replace(folded, r"[\pZ\p{Cc}]+", " ")
         return tf.strings.substr(
             tf.strings.strip(spaced),
             0,

@@ -97,6 +97,7 @@ def test_nothing_to_encode_is_zero(encoder, text):
     [
         ("无线\x00\x1b\x7f鼠标", "无线 鼠标"),
         (" 无线\u3000\r\n 鼠标\t", "无线 鼠标"),
+        ("無線\u3000鼠標 ＵＳＢ", "无线 鼠标 USB"),
         ("无线".encode() + b"\xe9\xbc" + "鼠标".encode(), "无线 鼠标"),
     ],
 )
