@@ -23,7 +23,7 @@ from schema.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
-class _Asked:
+class AskedQueries:
     """The queries of `sequence_eval` whose target the model knows.
 
     Attributes:
@@ -71,7 +71,7 @@ def run_evaluation(
     if not num_items:
         raise DataError(f"{model_dir}: the model holds no items")
     eval_files = requests.split_files(examples_uri, "sequence_eval")
-    asked = _read_queries(model, eval_files, settings)
+    asked = read_queries(model, eval_files, settings)
     train = requests.read_sequences(
         requests.split_files(examples_uri, "sequence_train"),
         model.lookup,
@@ -121,8 +121,19 @@ def run_evaluation(
     return report
 
 
-def _read_queries(model, files, settings) -> _Asked:
-    """Asks the model for the vectors of the queries drawn."""
+def read_queries(
+    model, files: list[str], settings: RetrievalEvaluationSettings
+) -> AskedQueries:
+    """Asks the model for the vectors of the queries drawn.
+
+    Args:
+      model: The loaded trained model.
+      files: Of the split `sequence_eval`.
+      settings: How many queries, and what counts.
+
+    Raises:
+      DataError: No query is left that the model can be asked.
+    """
     positions = requests.choose(
         requests.count_records(files), settings.max_queries, settings.seed
     )
@@ -172,7 +183,7 @@ def _read_queries(model, files, settings) -> _Asked:
         )
     in_kept = kept[sequences.sequence_of_step()]
     kept_lengths = sequences.lengths[kept]
-    return _Asked(
+    return AskedQueries(
         queries=Queries(
             histories=ItemSequences(
                 rows=sequences.rows[in_kept],
@@ -194,7 +205,7 @@ def _read_queries(model, files, settings) -> _Asked:
     )
 
 
-def _pick(asked: _Asked, count: int) -> np.ndarray:
+def _pick(asked: AskedQueries, count: int) -> np.ndarray:
     """Picks users from the shortest history to the longest, one query each.
 
     By length alone and never by success, so that what is shown is typical.
@@ -207,7 +218,7 @@ def _pick(asked: _Asked, count: int) -> np.ndarray:
 
 
 def _examples(
-    asked: _Asked,
+    asked: AskedQueries,
     results: dict[str, Result],
     item_ids: np.ndarray,
     files: list[str],

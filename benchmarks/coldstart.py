@@ -1,0 +1,285 @@
+"""Cold start and long tail: what text is worth, measured by holding out.
+
+A share of the items loses its training steps, another keeps five of them. The
+towers are trained anew on a finished run's artifacts, once with text and once
+without, and the evaluation's queries are asked, by how often their target was
+seen. `daogou bench coldstart --preset demo` runs it.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from benchmarks import held_out
+from benchmarks.content_knn import ContentKnn, centred
+from components.retrieval_evaluator import requests
+from components.retrieval_evaluator.evaluation import (
+    Scores,
+    evaluate,
+    scores_of,
+    scores_of_vectors,
+)
+from components.retrieval_evaluator.evaluator import AskedQueries, read_queries
+from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
+from components.retrieval_evaluator.tuning import tune_baselines
+from models import trainer
+from models.item_table import align, read_text_vectors
+from models.settings import ModelSettings, TrainingSettings
+
+MOST_EVENTS = 5
+CUTS = (10, 50)
+# Ranking plays no part here; its heads are made and left alone.
+_RANKING_EXAMPLES = 256
+# What content-kNN may choose from, on the evaluation itself, in its favour.
+_HALF_LIVES = (0.0, 1.0, 3.0, 10.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """Folders of a finished run, raw examples and what training reads."""
+
+    examples: pathlib.Path
+    sources: trainer.Sources
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is held out.
+
+    Attributes:
+      share: Of the items that training saw, for each of the two samples.
+      seed: Of the draw.
+      max_epochs: Passes over the sequences at most; 0 as the run had it.
+    """
+
+    share: float = 0.2
+    seed: int = 7
+    max_epochs: int = 0
+
+
+def run(
+    artifacts: Artifacts,
+    model: ModelSettings,
+    training: TrainingSettings,
+    evaluation: RetrievalEvaluationSettings,
+    options: Options,
+) -> dict:
+    """Holds items out, trains with and without text, and evaluates.
+
+    Args:
+      artifacts: Of the finished run.
+      model: As the run had it.
+      training: As the run had it; limits of time are lifted, because the two
+        models must be trained alike.
+      evaluation: As the run had it.
+      options: What is held out.
+
+    Returns:
+      Queries of each group of targets, and for each method and group its
+      recalls; `random` is k over the number of items.
+    """
+    changes: dict = {"max_seconds": 0.0, "ranking_epochs": 1}
+    if options.max_epochs:
+        changes["max_epochs"] = options.max_epochs
+    training = dataclasses.replace(training, **changes)
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        raw_train = requests.split_files(
+            str(artifacts.examples), "sequence_train"
+        )
+        out = held_out.choose(
+            raw_train,
+            share=options.share,
+            most_events=MOST_EVENTS,
+            seed=options.seed,
+        )
+        held_out.write_split(
+            raw_train, work / "raw/Split-sequence_train", out
+        )
+        sources = _without(artifacts.sources, work / "transformed", out)
+        texts = {
+            "text": sources,
+            "no text": dataclasses.replace(
+                sources, text_vectors=_no_text(work / "no_text")
+            ),
+        }
+        found = {}
+        for name, made_of in texts.items():
+            folder = work / name.replace(" ", "_")
+            history = trainer.train(
+                made_of, f"{folder}/model", f"{folder}/run", model, training
+            )
+            found[name] = _Trained(
+                *_ask(f"{folder}/model", artifacts, evaluation),
+                epochs=len(history["retrieval"]),
+            )
+        return _compare(
+            found, sources, str(work / "raw"), artifacts, evaluation, out
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    asked: AskedQueries
+    items: np.ndarray
+    lookup: requests.Lookup
+    item_ids: np.ndarray
+    epochs: int
+
+
+def _without(sources, folder, out):
+    """Returns the sources with the steps of held-out items gone."""
+    for split in ("sequence_train", "train"):
+        files = requests.split_files(sources.examples, split)
+        target = folder / f"Split-{split}"
+        if split == "train":
+            held_out.copy_some(files, target, _RANKING_EXAMPLES)
+        else:
+            held_out.write_split(files, target, out)
+    return dataclasses.replace(sources, examples=str(folder))
+
+
+def _no_text(folder):
+    """Writes text vectors of a catalogue and of searches without a text."""
+    folder.mkdir(parents=True)
+    for name, key in (("items", "item_id"), ("queries", "query")):
+        schema = pa.schema(
+            [(key, pa.string()), ("vector", pa.list_(pa.float32()))]
+        )
+        pq.write_table(schema.empty_table(), folder / f"{name}.parquet")
+    (folder / "encoder.json").write_text(json.dumps({"dimension": 0}))
+    return str(folder)
+
+
+def _ask(model_dir, artifacts, evaluation):
+    model = tf.saved_model.load(model_dir)
+    files = requests.split_files(str(artifacts.examples), "sequence_eval")
+    asked = read_queries(model, files, evaluation)
+    return asked, model.item_vectors().numpy(), model.lookup, model.item_ids()
+
+
+def _compare(found, sources, raw, artifacts, evaluation, out) -> dict:
+    text = found["text"]
+    asked, ids = text.asked, text.item_ids.numpy()
+    train = requests.read_sequences(
+        requests.split_files(raw, "sequence_train"),
+        text.lookup,
+        evaluation.positive_event_types,
+    )
+    train = train.keep(train.rows >= 0)
+    tuned = tune_baselines(train, len(ids), evaluation)
+    seen = np.bincount(train.rows, minlength=len(ids))[asked.queries.targets]
+    groups = {
+        "unseen": seen == 0,
+        "1 to 5 events": (seen > 0) & (seen <= MOST_EVENTS),
+        "more events": seen > MOST_EVENTS,
+    }
+    groups |= {
+        f"{name}, no search": mask & ~asked.has_query
+        for name, mask in groups.items()
+        if asked.has_query.any()
+    }
+    keys, vectors, _ = read_text_vectors(sources.text_vectors, "item_id")
+    texts = centred(align(ids, keys, vectors))
+    searched = _search_vectors(artifacts, sources, asked, evaluation)
+    methods: dict[str, Scores] = {
+        name: scores_of_vectors(trained.asked.vectors, trained.items)
+        for name, trained in found.items()
+    }
+    methods["item-kNN"] = scores_of(tuned.item_knn, asked.queries)
+    methods["popularity"] = scores_of(tuned.popularity, asked.queries)
+    for half_life in _HALF_LIVES:
+        knn = ContentKnn(texts=texts, half_life_steps=half_life)
+        methods[f"content-kNN, half-life {half_life:g}"] = scores_of(
+            knn, asked.queries
+        )
+        if asked.has_query.any():
+            both = knn.profiles(asked.queries.histories) + 3.0 * searched
+            methods[f"content-kNN and search, half-life {half_life:g}"] = (
+                scores_of_vectors(both, texts)
+            )
+    result = {
+        "items": len(ids),
+        "held_out": len(out.unseen),
+        "kept_few": len(out.few_since),
+        "epochs": {name: trained.epochs for name, trained in found.items()},
+        "queries": {name: int(mask.sum()) for name, mask in groups.items()},
+        "random": {f"recall@{k}": min(1.0, k / len(ids)) for k in CUTS},
+        "methods": {},
+    }
+    for name, scores in methods.items():
+        ranks = evaluate(scores, asked.queries, len(ids), evaluation).ranks
+        result["methods"][name] = {
+            group: {f"recall@{k}": _share(ranks[mask] < k) for k in CUTS}
+            for group, mask in groups.items()
+        }
+    return result
+
+
+def _search_vectors(artifacts, sources, asked, evaluation):
+    """Returns the centred vectors of the queries' search texts, or zeros."""
+    keys, vectors, _ = read_text_vectors(sources.text_vectors, "query")
+    files = requests.split_files(str(artifacts.examples), "sequence_eval")
+    texts = [
+        text
+        for batch in requests.read_requests(
+            files,
+            max_history=evaluation.max_history,
+            batch_size=evaluation.batch_size,
+            positions=asked.positions,
+        )
+        for text in batch.request["query"].numpy()
+    ]
+    return align(np.array(texts, object), keys, centred(vectors))
+
+
+def _share(hits) -> float:
+    return round(float(hits.mean()), 4) if len(hits) else math.nan
+
+
+def artifacts_of(runs: pathlib.Path, preset: str):
+    """Returns artifacts and settings of the newest finished run of a preset.
+
+    Args:
+      runs: Folder of all runs.
+      preset: Its name.
+
+    Returns:
+      `Artifacts`, and the run's `ModelSettings` and `TrainingSettings`.
+
+    Raises:
+      DataError: There is no finished run, or its artifacts are gone.
+    """
+    from cli.reports import newest_report
+    from pipeline.lineage import read_lineage
+    from pipeline.places import local_places
+
+    report = newest_report(runs, preset)
+    version = os.path.basename(report.place("servable"))
+    lineage = read_lineage(
+        pathlib.Path(local_places(runs, preset).metadata_path), version
+    )
+    made_of = {name: str(p) for name, p in lineage.trainer.inputs.items()}
+    config = json.loads(lineage.trainer.settings["custom_config"])
+    return (
+        Artifacts(
+            examples=lineage.servable.inputs["examples"],
+            sources=trainer.Sources(
+                examples=made_of["examples"],
+                transform_graph=made_of["transform_graph"],
+                items=made_of["transformed_items"],
+                item_transform_graph=made_of["item_transform_graph"],
+                text_vectors=made_of["text_vectors"],
+            ),
+        ),
+        ModelSettings.from_json(config["model_settings"]),
+        TrainingSettings.from_json(config["training_settings"]),
+    )

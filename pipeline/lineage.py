@@ -1,0 +1,136 @@
+"""What a pushed version was made of, as ML Metadata recorded it."""
+
+import dataclasses
+import pathlib
+import typing
+
+from schema.errors import DataError
+
+if typing.TYPE_CHECKING:
+    from ml_metadata import metadata_store
+
+_PUSHED = "PushedModel"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NodeRun:
+    """One execution of a node.
+
+    Attributes:
+      inputs: Folder of the first artifact of each input.
+      settings: Its parameters, as JSON text or plain text, by name.
+    """
+
+    inputs: dict[str, pathlib.Path]
+    settings: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """The executions that a pushed version came from.
+
+    Attributes:
+      servable: Of the node `Servable`.
+      trainer: Of the node `Trainer`.
+      index: Of the node `ItemIndex`.
+    """
+
+    servable: NodeRun
+    trainer: NodeRun
+    index: NodeRun
+
+
+def read_lineage(metadata_path: pathlib.Path, version: str) -> Lineage:
+    """Follows a version back to what it was made of.
+
+    Args:
+      metadata_path: SQLite file of a local run's ML Metadata.
+      version: Name of the version folder that a run pushed.
+
+    Raises:
+      DataError: There is no such file, or it does not know the version.
+    """
+    if not metadata_path.exists():
+        raise DataError(
+            f"{metadata_path} is missing: what version {version} was made of "
+            "is not known; run the pipeline again"
+        )
+    store = _open(metadata_path)
+    pushed = [
+        artifact
+        for artifact in store.get_artifacts_by_type(_PUSHED)
+        if artifact.custom_properties["pushed_version"].string_value == version
+    ]
+    if not pushed:
+        raise DataError(
+            f"{metadata_path} knows of no pushed version {version}; it was "
+            "pushed by another pipeline"
+        )
+    pusher = _inputs(store, _producer(store, pushed[-1]))
+    servable = _producer(store, pusher["model"])
+    made_of = _inputs(store, servable)
+    return Lineage(
+        servable=_node_run(store, servable),
+        trainer=_node_run(store, _producer(store, made_of["model"])),
+        index=_node_run(store, _producer(store, made_of["index"])),
+    )
+
+
+def _open(path) -> "metadata_store.MetadataStore":
+    from ml_metadata import metadata_store
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    config.sqlite.connection_mode = (
+        metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    )
+    return metadata_store.MetadataStore(config)
+
+
+def _producer(store, artifact):
+    """Returns the execution that made an artifact first, cached ones left."""
+    from ml_metadata.proto import metadata_store_pb2
+
+    made = metadata_store_pb2.Event.OUTPUT
+    events = [
+        event
+        for event in store.get_events_by_artifact_ids([artifact.id])
+        if event.type == made
+    ]
+    first = min(event.execution_id for event in events)
+    return store.get_executions_by_id([first])[0]
+
+
+def _inputs(store, execution) -> dict:
+    from ml_metadata.proto import metadata_store_pb2
+
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution.id])
+        if event.type == metadata_store_pb2.Event.INPUT
+    ]
+    artifacts = {
+        artifact.id: artifact
+        for artifact in store.get_artifacts_by_id(
+            [event.artifact_id for event in events]
+        )
+    }
+    return {
+        event.path.steps[0].key: artifacts[event.artifact_id]
+        for event in events
+    }
+
+
+def _node_run(store, execution) -> NodeRun:
+    return NodeRun(
+        inputs={
+            name: pathlib.Path(artifact.uri)
+            for name, artifact in _inputs(store, execution).items()
+        },
+        settings={
+            name: value.string_value
+            for name, value in execution.custom_properties.items()
+            if value.HasField("string_value")
+        },
+    )
