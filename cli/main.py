@@ -30,6 +30,19 @@ COMMANDS = {
     "version": "cli.main:version",
 }
 DEBUG = "--debug"
+# What only the extra `pipeline` of setup.py brings.
+PIPELINE_PACKAGES = {
+    "apache_beam",
+    "kfp",
+    "matplotlib",
+    "ml_metadata",
+    "tensorflow_data_validation",
+    "tensorflow_metadata",
+    "tensorflow_model_analysis",
+    "tensorflow_transform",
+    "tfx",
+    "tfx_bsl",
+}
 STOPPED = 130
 
 
@@ -102,6 +115,14 @@ def _take_debug(words: list[str]) -> tuple[list[str], bool]:
     return kept + words[end:], len(kept) < end
 
 
+def _missing_from_base(error: Exception) -> str:
+    """Names the package of the extra `pipeline` that is not there, or ""."""
+    name = getattr(error, "name", None) or ""
+    package = name.partition(".")[0]
+    missing = isinstance(error, ModuleNotFoundError)
+    return package if missing and package in PIPELINE_PACKAGES else ""
+
+
 def _message(error: Exception) -> str:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error.format_message()
@@ -110,9 +131,14 @@ def _message(error: Exception) -> str:
         path = error.ctx.command_path if error.ctx else "daogou"
         return f"{label} {error.format_message()}\nHelp: {path} --help"
     if isinstance(error, click.ClickException):
-        return f"{label} {error.format_message()}"
+        error = DaogouError(error.format_message())
     if isinstance(error, DaogouError):
         return f"{label} {error}"
+    if package := _missing_from_base(error):
+        return (
+            f"{label} this needs {package}, which the base install leaves "
+            "out; `make setup` in a checkout installs the whole pipeline"
+        )
     if isinstance(error, OSError) and error.filename:
         return f"{label} {error.filename}: {error.strerror}"
     return (

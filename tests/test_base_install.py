@@ -5,31 +5,24 @@ import sys
 
 import pytest
 
-# What only the extra `pipeline` installs.
-PIPELINE_ONLY = (
-    "apache_beam",
-    "kfp",
-    "matplotlib",
-    "tensorflow_data_validation",
-    "tensorflow_metadata",
-    "tensorflow_model_analysis",
-    "tensorflow_transform",
-    "tfx",
-    "tfx_bsl",
-)
+from cli.main import PIPELINE_PACKAGES
+
 # They read or write Transform's graphs, so they need the extra.
 NEED_TRANSFORM = {"models.export", "models.preprocessing", "models.trainer"}
 
-_IMPORT_ALL = """
-import importlib, pkgutil, sys
-blocked, skipped = set({blocked!r}), set({skipped!r})
+_BLOCK = f"""
+import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in blocked:
-            raise ModuleNotFoundError(f"No module named {{name!r}}")
+        if name.partition(".")[0] in {PIPELINE_PACKAGES!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocker())
+"""
+_IMPORT_ALL = """
+import importlib, pkgutil
+skipped = set({skipped!r})
 package = importlib.import_module({package!r})
 names = [package.__name__] + [
     module.name
@@ -44,16 +37,26 @@ print(len(names))
 """
 
 
-@pytest.mark.parametrize("package", ["models", "serving", "cli", "datasets"])
-def test_every_module_imports_without_the_pipeline_extra(package):
-    code = _IMPORT_ALL.format(
-        blocked=PIPELINE_ONLY, skipped=NEED_TRANSFORM, package=package
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
+def _python(code):
+    return subprocess.run(
+        [sys.executable, "-c", _BLOCK + code],
         check=False,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("package", ["models", "serving", "cli", "datasets"])
+def test_every_module_imports_without_the_pipeline_extra(package):
+    done = _python(_IMPORT_ALL.format(skipped=NEED_TRANSFORM, package=package))
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) > 2
+
+
+def test_a_command_that_needs_the_pipeline_says_so():
+    done = _python(
+        "from cli.main import main; main(['run', '--preset', 'demo'])"
+    )
+    assert done.returncode == 1
+    assert "make setup" in done.stderr
+    assert "defect" not in done.stderr
