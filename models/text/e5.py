@@ -8,8 +8,6 @@ Chinese and Latin text: about 119 MB on disk.
 
 import os
 import pathlib
-import shutil
-import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +16,7 @@ import tensorflow_text
 from models.text import e5_weights, vocabulary
 from models.text.bert import BertEncoder, LayerWeights, PackedEmbedding
 from models.text.e5_weights import E5Weights, Q4Matrix
+from models.text.folders import appearing
 from models.text.resolve import EncoderPaths, built_paths, default_directory
 from models.text.settings import E5_SMALL_ZH
 from models.text.tfhub_export import (
@@ -48,34 +47,13 @@ def build(output_dir: str | os.PathLike | None = None) -> EncoderPaths:
     if built := built_paths(root):
         return built
     weights = e5_weights.read(e5_weights.weights_path())
-    root.parent.mkdir(parents=True, exist_ok=True)
-    made = pathlib.Path(
-        tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent)
-    )
-    try:
-        # mkdtemp is for one user's eyes; an encoder may be shared.
-        made.chmod(0o755)
+    with appearing(
+        root, lambda folder: built_paths(folder) is not None
+    ) as made:
         _write(weights, made)
-        _move(made, root)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return EncoderPaths(
         preprocess=root / "preprocess", encoder=root / "encoder"
     )
-
-
-def _move(made: pathlib.Path, root: pathlib.Path) -> None:
-    """Renames the finished folder, whoever else may be building."""
-    try:
-        made.rename(root)
-    except OSError:
-        # Another process was faster, or something unfinished is in the way.
-        if built_paths(root):
-            return
-        aside = pathlib.Path(tempfile.mkdtemp(dir=root.parent)) / root.name
-        root.rename(aside)
-        made.rename(root)
-        shutil.rmtree(aside.parent)
 
 
 def _write(weights: E5Weights, folder: pathlib.Path) -> None:

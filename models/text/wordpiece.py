@@ -73,7 +73,10 @@ class WordPiece(tf.Module):
         )
         path = folder / "vocab.txt"
         path.write_text(
-            "".join(f"{piece}\n" for piece in vocabulary),
+            "".join(
+                f"{_written(piece, row)}\n"
+                for row, piece in enumerate(vocabulary)
+            ),
             encoding="utf-8",
             newline="\n",
         )
@@ -105,6 +108,11 @@ class WordPiece(tf.Module):
         if self._lower_case:
             texts = tf.strings.lower(texts, encoding="utf-8")
         return self._pieces.tokenize(texts)
+
+
+def _written(piece: str, row: int) -> str:
+    # No word is empty or has a line end, and a table's file has neither.
+    return piece if piece and "\n" not in piece else f"[no piece {row}]"
 
 
 def read_vocabulary(path: pathlib.Path) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Checkpoints as Hugging Face's hub keeps them, read without its libraries."""
