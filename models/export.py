@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, inputs
+from models import features, inputs, new_items
 from models.recommender import Recommender
 from models.requests import request_spec
 
@@ -18,6 +18,7 @@ class TrainedModel(tf.Module):
     Args:
       model: Trained, with its items frozen.
       transform: The transform graph of behaviour.
+      item_transform: The transform graph of items.
       encoder: A `models.text.hub.TextEncoder`, or None where there is no text.
     """
 
@@ -25,6 +26,7 @@ class TrainedModel(tf.Module):
         self,
         model: Recommender,
         transform: tft.TFTransformOutput,
+        item_transform: tft.TFTransformOutput,
         encoder: tf.Module | None,
     ):
         super().__init__(name="trained_model")
@@ -35,23 +37,27 @@ class TrainedModel(tf.Module):
         }
         settings, items = model.settings, model.items
         # Saving loses track of tables and variables that are not attributes.
-        # Not the Keras model itself: its optimiser and its item tower are
-        # not needed for answers.
+        # Not the Keras model itself: neither its optimiser nor the vectors of
+        # ids are needed, which the representations have taken in.
         self.transform = transform.transform_features_layer()
         self.encoder = encoder
         self.items = items
+        self.item_transform = item_transform.transform_features_layer()
+        item_spec = item_transform.raw_feature_spec()
         self.weights = [
             *model.query_tower.variables,
             *model.ranking.variables,
-            *model.item_tower.text_projection.variables,
+            *model.item_tower.content_weights(),
+            model.item_tower.unknown,
+            *model.item_text.variables,
             *model.query_text.variables,
             model.representations,
         ]
 
-        def encode(query):
+        def encode(texts, role="query"):
             if encoder is None:
-                return tf.zeros([tf.shape(query)[0], 0])
-            return encoder.encode_distinct(query, role="query")
+                return tf.zeros([tf.shape(texts)[0], 0])
+            return encoder.encode_distinct(texts, role=role)
 
         def prepare(request):
             transformed = _dense(self.transform(_raw_features(request)))
@@ -96,9 +102,27 @@ class TrainedModel(tf.Module):
         def item_vectors():
             return model.score_vectors(model.representations[1:])
 
+        def put_items(examples, text):
+            raw = tf.io.parse_example(examples, item_spec)
+            new_items.put(model, raw, self.item_transform, text)
+
         strings = tf.TensorSpec([None], tf.string)
         rows = tf.TensorSpec([None, None], tf.int32, name="item_rows")
-        self.encode_queries = tf.function(encode, input_signature=[strings])
+        self.encode_queries = tf.function(
+            lambda texts: encode(texts, "query"), input_signature=[strings]
+        )
+        self.encode_items = tf.function(
+            lambda texts: encode(texts, "item"), input_signature=[strings]
+        )
+        self.put_items = tf.function(
+            put_items,
+            input_signature=[
+                tf.TensorSpec([None], tf.string, name="examples"),
+                tf.TensorSpec(
+                    [None, items.text_dimension], tf.float32, name="text"
+                ),
+            ],
+        )
         self.query_vectors = tf.function(
             query_vectors, input_signature=[request_spec()]
         )

@@ -15,6 +15,9 @@ import tensorflow as tf
 from models.features import ITEM_FEATURES, tower_features
 from schema.errors import DataError
 
+# The file of ids, one a line, beside a run and in a model's assets.
+IDS_FILE = "item_ids.txt"
+
 
 def read_text_vectors(
     folder: str, key: str
@@ -124,9 +127,7 @@ class ItemTable(tf.Module):
             ),
             default_value=-1,
         )
-        self._id_strings = tf.Variable(
-            tf.constant(list(self.ids), tf.string), trainable=False
-        )
+        self._id_strings = open_ended(np.array(self.ids, object), "item_ids")
         self.listed_at = columns["listed_at"]
         self._columns = {
             f.name: self._variable(columns[f.name], f.name)
@@ -144,7 +145,7 @@ class ItemTable(tf.Module):
         padded = np.concatenate([np.zeros_like(values[:1]), values])
         if padded.dtype == np.int64 and name != "listed_at":
             padded = padded.astype(np.int32)
-        return tf.Variable(padded, trainable=False, name=name)
+        return open_ended(padded, name)
 
     @property
     def text_dimension(self) -> int:
@@ -186,6 +187,56 @@ class ItemTable(tf.Module):
     def listed(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns int64 [...], when rows were listed; 0 where unknown."""
         return tf.gather(self._listed, rows + 1)
+
+    def put(self, rows: tf.Tensor, items: dict[str, tf.Tensor]) -> None:
+        """Adds items behind the last row, or gives rows new features.
+
+        Training has not seen what is added, and has seen the rest as before.
+
+        Args:
+          rows: int32 [M], each once; those behind the last without a gap.
+          items: `item_id`, `listed_at` and each feature of the tower, [M],
+            and `text` [M, text dimension].
+        """
+        for name, column in self._columns.items():
+            put_rows(column, rows + 1, items[name])
+        put_rows(self._listed, rows + 1, items["listed_at"])
+        put_rows(self._text, rows + 1, items["text"])
+        seen = tf.concat([self._trained, tf.zeros([tf.size(rows)])], 0)
+        put_rows(self._trained, rows + 1, tf.gather(seen, rows + 1))
+        put_rows(self._id_strings, rows, items["item_id"])
+
+
+def open_ended(values: np.ndarray, name: str) -> tf.Variable:
+    """Makes a variable [rows, ...] to which `put_rows` can add rows."""
+    return tf.Variable(
+        tf.constant(values.tolist(), tf.string)
+        if values.dtype == object
+        else values,
+        trainable=False,
+        shape=tf.TensorShape([None, *values.shape[1:]]),
+        name=name,
+    )
+
+
+def put_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
+    """Writes rows of an open-ended variable; others keep their bits.
+
+    Args:
+      variable: Made by `open_ended`, [N, ...].
+      rows: int32 [M]; from N on they are added, without a gap.
+      values: [M, ...].
+    """
+    missing = tf.maximum(tf.reduce_max(rows) + 1 - tf.shape(variable)[0], 0)
+    empty = "" if variable.dtype == tf.string else tf.zeros([], variable.dtype)
+    more = tf.fill(tf.concat([[missing], tf.shape(variable)[1:]], 0), empty)
+    variable.assign(
+        tf.tensor_scatter_nd_update(
+            tf.concat([variable, more], 0),
+            rows[:, None],
+            tf.cast(values, variable.dtype),
+        )
+    )
 
 
 def align(ids: np.ndarray, keys: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import tensorflow_recommenders as tfrs
 from models import inputs as model_inputs
 from models import losses
 from models.features import ITEM_FEATURES, tower_features
-from models.item_table import ItemTable
+from models.item_table import ItemTable, open_ended
 from models.layers.centering import Centering
 from models.ranking import FunnelRanking
 from models.retrieval import SequenceRetrieval, target_ranks
@@ -100,10 +100,9 @@ class Recommender(tfrs.Model):
         self.training_queries = tf.Variable(
             query_vectors, trainable=False, name="training_queries"
         )
-        self.representations = tf.Variable(
-            tf.zeros([items.num_items + 1, settings.dimension]),
-            trainable=False,
-            name="representations",
+        self.representations = open_ended(
+            np.zeros([items.num_items + 1, settings.dimension], np.float32),
+            "representations",
         )
         self.retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
         self.ranking_loss = tf.keras.metrics.Mean(name="ranking_loss")

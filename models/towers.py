@@ -84,14 +84,12 @@ class ItemTower(tf.keras.Model):
         self.down = layers.Dense(dimension, kernel_initializer="zeros")
         self.dropout = layers.Dropout(dropout)
 
-    def call(self, items: dict, training: bool = False) -> tf.Tensor:
-        """Returns float [..., dimension] of rows of the item table.
+    def content(self, items: dict, training: bool = False) -> tf.Tensor:
+        """Returns what the catalogue says of items, float [..., dimension].
 
         Args:
-          items: `rows` int32 [...] (-1 unknown), `trained` float [...] (1
-            where training sees the id), `text` float [..., text dimension]
-            centred, and the features, [...] each.
-          training: Whether ids are hidden and dropout is on.
+          items: `text` and the features, as for `call`.
+          training: Whether dropout is on.
         """
         content = self.text_projection(items["text"])
         for name, embedding in self.categorical.items():
@@ -102,6 +100,31 @@ class ItemTower(tf.keras.Model):
             )
         hidden = self.dropout(self.up(self.norm(content)), training=training)
         content += self.down(hidden)
+        return content
+
+    def content_weights(self) -> list[tf.Variable]:
+        """Returns the variables that `content` reads; it was called before."""
+        layers = [
+            *self.categorical.values(),
+            self.text_projection,
+            self.norm,
+            self.up,
+            self.down,
+        ]
+        if self.numeric:
+            layers.append(self.numbers)
+        return [weight for layer in layers for weight in layer.variables]
+
+    def call(self, items: dict, training: bool = False) -> tf.Tensor:
+        """Returns float [..., dimension] of rows of the item table.
+
+        Args:
+          items: `rows` int32 [...] (-1 unknown), `trained` float [...] (1
+            where training sees the id), `text` float [..., text dimension]
+            centred, and the features, [...] each.
+          training: Whether ids are hidden and dropout is on.
+        """
+        content = self.content(items, training)
         known = items["trained"][..., None]
         if training and self.id_dropout:
             draw = tf.random.uniform(tf.shape(known))

@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 
 from models import export, features, fitting, inputs
 from models.item_table import (
+    IDS_FILE,
     ItemTable,
     align,
     read_items,
@@ -74,9 +75,13 @@ def train(
         model, history, encoder = _fit(sources, run_dir, settings, training)
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    transform = tft.TFTransformOutput(sources.transform_graph)
     export.save(
-        export.TrainedModel(model, transform, _text_encoder(encoder)),
+        export.TrainedModel(
+            model,
+            tft.TFTransformOutput(sources.transform_graph),
+            tft.TFTransformOutput(sources.item_transform_graph),
+            _text_encoder(encoder),
+        ),
         model_dir,
     )
     fitting.write_history(os.path.join(run_dir, "history.json"), history)
@@ -89,7 +94,7 @@ def _fit(sources, run_dir, settings, training):
     items = ItemTable(
         columns,
         align(columns["item_id"], keys, vectors),
-        os.path.join(run_dir, "item_ids.txt"),
+        os.path.join(run_dir, IDS_FILE),
     )
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
     query_lookup = _query_lookup(queries)

@@ -106,7 +106,10 @@ class WriteShard(beam.DoFn):
         tables.write_examples(
             f"{self._catalogue}/Split-all/data_tfrecord-"
             f"{shard:05d}-of-{self._num_shards:05d}.gz",
-            (_example_batch(batch) for batch in kept.to_batches(BATCH_ROWS)),
+            (
+                tables.list_columns(batch)
+                for batch in kept.to_batches(BATCH_ROWS)
+            ),
         )
         _write_counts(
             f"{self._work}/shard-{shard:05d}.json",
@@ -125,20 +128,6 @@ def _by_shard(index, kept, num_shards):
     for shard in np.unique(shards):
         part = kept.filter(pa.array(shards == shard))
         yield int(shard), (index, part.num_rows, tables.pack(part))
-
-
-def _example_batch(batch):
-    return pa.RecordBatch.from_arrays(
-        [
-            tables.as_lists(
-                column.cast(pa.large_binary())
-                if pa.types.is_large_string(column.type)
-                else column
-            )
-            for column in batch.columns
-        ],
-        batch.schema.names,
-    )
 
 
 def _write_counts(path, counts):

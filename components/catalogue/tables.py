@@ -79,6 +79,21 @@ def as_lists(values: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(offsets, values)
 
 
+def list_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Makes of plain columns what `write_examples` takes."""
+    return pa.RecordBatch.from_arrays(
+        [
+            as_lists(
+                column.cast(pa.large_binary())
+                if pa.types.is_large_string(column.type)
+                else column
+            )
+            for column in batch.columns
+        ],
+        batch.schema.names,
+    )
+
+
 def pack(table: pa.Table) -> bytes:
     """Serialises a table, compressed, to pass it between Beam stages."""
     sink = pa.BufferOutputStream()

@@ -19,6 +19,9 @@ VECTORS_FILE = "vectors.npy"
 ITEM_IDS_FILE = "item_ids.txt"
 SCANN_FOLDER = "scann"
 
+# The first that is there gives the queries that recall is measured on.
+QUERY_SPLITS = ("sequence_eval", "sequence_train")
+
 _BATCH = 256
 
 

@@ -10,9 +10,6 @@ from components import artifacts
 from components.item_index import building
 from models.index.settings import IndexSettings
 
-# The first that is there gives the queries that recall is measured on.
-QUERY_SPLITS = ("sequence_eval", "sequence_train")
-
 
 @tfx.dsl.components.component
 def ItemIndex(  # noqa: N802
@@ -39,7 +36,7 @@ def ItemIndex(  # noqa: N802
         pathlib.Path(path_utils.serving_model_path(model.uri)),
         [
             pathlib.Path(artifact_utils.get_split_uri([examples], split))
-            for split in QUERY_SPLITS
+            for split in building.QUERY_SPLITS
             if split in splits
         ],
         pathlib.Path(index.uri),

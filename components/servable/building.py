@@ -1,8 +1,10 @@
 """Builds the servable out of artifacts; knows nothing of TFX."""
 
+import dataclasses
 import json
 import logging
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +30,8 @@ from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
 from models.serving_graph.warmup import warmup_requests, write_warmup
 from schema.errors import DataError
+
+_NOT_SERVED = ("signatures", "put_items", "encode_items", "item_transform")
 
 
 def build(
@@ -56,20 +60,66 @@ def build(
     Raises:
       DataError: The artifacts do not belong together.
     """
-    model = _load_model(model_dir)
+    model = for_serving(tf.saved_model.load(str(model_dir)))
     item_ids = read_item_ids(index_dir / ITEM_IDS_FILE)
     if item_ids != model.item_ids().numpy().tolist():
         raise DataError(
             f"{index_dir} was built from another model than {model_dir}: "
             "their items differ"
         )
-    columns = read_catalogue(catalogue_split, item_ids)
-    items = ExactIndex(np.load(index_dir / VECTORS_FILE), columns.in_stock)
-    texts = _text_index(model, text_vectors_dir, columns)
-    facts = json.loads((index_dir / INDEX_FILE).read_text("utf-8"))
+    text_vectors = None
+    if text_vectors_dir is not None:
+        text_vectors = read_text_vectors(text_vectors_dir, item_ids)
+    assemble(
+        Parts(
+            model=model,
+            index_dir=index_dir,
+            vectors=np.load(index_dir / VECTORS_FILE),
+            columns=read_catalogue(catalogue_split, item_ids),
+            text_vectors=text_vectors,
+            users=some_users(behaviour_splits, settings),
+        ),
+        folder,
+        settings,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a servable is put together from, all in the model's rows.
+
+    Attributes:
+      model: The loaded trained model, without signatures.
+      index_dir: The artifact of `ItemIndex`: which index, and its plan.
+      vectors: float32 [N, d], of the items.
+      columns: What is shown of the items.
+      text_vectors: float32 [N, d_text], one long or zero; None for none.
+      users: A request of some real users, for warm-up.
+    """
+
+    model: Any
+    index_dir: pathlib.Path
+    vectors: np.ndarray
+    columns: CatalogueColumns
+    text_vectors: np.ndarray | None
+    users: dict[str, np.ndarray]
+
+
+def assemble(
+    parts: Parts, folder: pathlib.Path, settings: ServableSettings
+) -> None:
+    """Puts the parts together and writes the SavedModel.
+
+    Raises:
+      DataError: The parts do not belong together.
+    """
+    columns = parts.columns
+    facts = json.loads((parts.index_dir / INDEX_FILE).read_text("utf-8"))
+    items = ExactIndex(parts.vectors, columns.in_stock)
+    texts = _text_index(parts)
     recommender = ServingRecommender(
-        model=model,
-        index=_retrieval_index(index_dir, facts, items, columns),
+        model=parts.model,
+        index=_retrieval_index(parts.index_dir, facts, items, columns),
         texts=texts,
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=ItemTable(columns),
@@ -80,26 +130,29 @@ def build(
     count = write_warmup(
         folder,
         warmup_requests(
-            _some_users(behaviour_splits, settings),
-            np.array(item_ids, object),
-            titles[0] if titles else item_ids[0],
+            parts.users,
+            np.array(columns.item_ids, object),
+            titles[0] if titles else columns.item_ids[0],
             settings.default_k,
         ),
     )
     logging.getLogger(__name__).info(
         "servable of %d items, %d in stock, index %s, %d warm-up requests",
-        len(item_ids),
+        len(columns.item_ids),
         int(columns.in_stock.sum()),
         facts["kind"],
         count,
     )
 
 
-def _load_model(model_dir: pathlib.Path):
-    model = tf.saved_model.load(str(model_dir))
-    # What TFMA calls is of no use here and would be saved along.
-    if hasattr(model, "signatures"):
-        del model.signatures
+def for_serving(model):
+    """Takes off a loaded trained model what only other nodes call.
+
+    It would be saved along: what TFMA calls, and what takes new items in.
+    """
+    for name in _NOT_SERVED:
+        if hasattr(model, name):
+            delattr(model, name)
     return model
 
 
@@ -121,28 +174,36 @@ def _retrieval_index(index_dir, facts, items, columns: CatalogueColumns):
     )
 
 
-def _text_index(
-    model, folder: pathlib.Path | None, columns: CatalogueColumns
-) -> ExactIndex | None:
-    if folder is None:
+def _text_index(parts: Parts) -> ExactIndex | None:
+    vectors = parts.text_vectors
+    if vectors is None:
         return None
-    width = model.encode_queries(tf.constant([""])).shape[1]
+    width = parts.model.encode_queries(tf.constant([""])).shape[1]
     if not width:
         # A model that was trained without text encodes to nothing.
         return None
-    vectors = read_text_vectors(folder, columns.item_ids)
     if width != vectors.shape[1]:
         raise DataError(
-            f"{folder} holds vectors of {vectors.shape[1]} numbers, the "
+            f"the items have text vectors of {vectors.shape[1]} numbers, the "
             f"model encodes queries to {width}; both must come from one "
             "encoder"
         )
-    return ExactIndex(vectors, columns.in_stock & (vectors != 0).any(axis=1))
+    has_text = (vectors != 0).any(axis=1)
+    return ExactIndex(vectors, parts.columns.in_stock & has_text)
 
 
-def _some_users(
+def some_users(
     splits: list[pathlib.Path], settings: ServableSettings
 ) -> dict[str, np.ndarray]:
+    """Reads a request of the first users that there are.
+
+    Args:
+      splits: Folders of behaviour examples; the first with any counts.
+      settings: How many users, and steps of history.
+
+    Raises:
+      DataError: No folder has an example.
+    """
     for split in splits:
         batches = examples_of(split).batch(settings.num_warmup).take(1)
         for rows in batches:

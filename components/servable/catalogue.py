@@ -31,7 +31,8 @@ def read_catalogue(
       item_ids: The model's items, in its order.
 
     Returns:
-      The columns, in the order of `item_ids`.
+      The columns, in the order of `item_ids`; of an id that comes twice, the
+      last by name of file.
 
     Raises:
       DataError: An item of the model is not in the catalogue.

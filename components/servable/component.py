@@ -7,7 +7,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components import artifacts
-from components.item_index.component import QUERY_SPLITS
+from components.item_index.building import QUERY_SPLITS
 from components.servable import building
 from models.serving_graph.settings import ServableSettings
 

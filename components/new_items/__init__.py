@@ -1,0 +1,1 @@
+"""Makes a servable with more items out of one, without training."""

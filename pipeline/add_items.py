@@ -1,0 +1,146 @@
+"""Pushes a version with new items beside the one that a run pushed."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+
+from components.catalogue.settings import CatalogueSettings
+from components.item_index.building import QUERY_SPLITS
+from components.new_items import adding
+from components.new_items.added import Added
+from components.new_items.checking import check
+from components.pusher.publishing import publish
+from components.serving_validator.settings import ServingValidatorSettings
+from components.serving_validator.validation import validate
+from datasets.items_file import read_items
+from models.serving_graph.settings import ServableSettings
+from pipeline.lineage import read_lineage
+from pipeline.places import local_places
+
+REPORT_KEY = "added_items"
+# Where a trained model lies in the artifact of the Trainer.
+_SERVING_MODEL = "Format-Serving"
+_TRIES = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Push:
+    """What was pushed.
+
+    Attributes:
+      version: Name of the new version folder.
+      path: The folder.
+      added: Items that are new with this version.
+      replaced: Items that it shows and describes anew.
+      items: Items that it knows.
+    """
+
+    version: str
+    path: str
+    added: int
+    replaced: int
+    items: int
+
+
+def add_items(
+    file: pathlib.Path,
+    report_path: pathlib.Path,
+    *,
+    runs: pathlib.Path,
+    preset: str,
+    replace: bool,
+) -> Push:
+    """Adds the items of a file to the newest version of a run.
+
+    Nothing is pushed unless all rows are good and the new version answers in
+    a fresh process; the report then names it.
+
+    Args:
+      file: CSV, Parquet or JSON lines in the contract's items form.
+      report_path: The run's `report.json`.
+      runs: Folder of all runs.
+      preset: The run's.
+      replace: Whether items may stand in for those with the same id.
+
+    Raises:
+      DataError: A row is bad, or what the run left is gone or too old.
+      GateError: The new version does not answer as it must.
+    """
+    items = read_items(file)
+    report = json.loads(report_path.read_text(encoding="utf-8"))
+    places = local_places(runs, preset)
+    state = report.get(REPORT_KEY, {})
+    run_version = state.get("run_version") or report["servable"]["version"]
+    base = _base(pathlib.Path(places.metadata_path), run_version)
+    before = Added({})
+    if state:
+        before = Added.read(pathlib.Path(state["path"]))
+    known = {i.decode() for i in before.behind(base.item_ids())}
+    rows = check(
+        file,
+        items,
+        known=known,
+        replace=replace,
+        settings=CatalogueSettings(),
+        listed_at=int(time.time()) if base.dates_items() else 0,
+    )
+    home = pathlib.Path(places.pipeline_root).parent / "added"
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=".tmp-") as made:
+        work = pathlib.Path(made)
+        adding.build(base, before, rows, work)
+        servable = work / adding.SERVABLE
+        serving = validate(
+            servable,
+            work / "validation",
+            ServingValidatorSettings(repetitions=_TRIES),
+        )
+        path, version = publish(str(servable), places.serving_dir)
+        shutil.rmtree(servable)
+        kept = home / version
+        os.rename(work, kept)
+        work.mkdir()  # what the end of the block removes
+    replaced = sum(i in known for i in rows["item_id"].to_pylist())
+    push = Push(
+        version=version,
+        path=path,
+        added=rows.num_rows - replaced,
+        replaced=replaced,
+        items=len(known) + rows.num_rows - replaced,
+    )
+    report["servable"] |= {**serving, "path": path, "version": version}
+    report["catalogue"]["path"] = str(kept / adding.CATALOGUE)
+    report[REPORT_KEY] = {
+        "run_version": run_version,
+        "path": str(kept / adding.ADDED),
+        "items": push.items,
+    }
+    _replace_file(report_path, report)
+    if state:
+        shutil.rmtree(pathlib.Path(state["path"]).parent, ignore_errors=True)
+    return push
+
+
+def _base(metadata_path: pathlib.Path, version: str) -> adding.Base:
+    servable = read_lineage(metadata_path, version).servable
+    examples = servable.inputs["examples"]
+    return adding.Base(
+        model_dir=servable.inputs["model"] / _SERVING_MODEL,
+        index_dir=servable.inputs["index"],
+        catalogue_split=servable.inputs["catalogue"] / "Split-all",
+        behaviour_splits=[examples / f"Split-{name}" for name in QUERY_SPLITS],
+        text_vectors_dir=servable.inputs["text_vectors"],
+        settings=ServableSettings.from_json(servable.settings["settings"]),
+    )
+
+
+def _replace_file(path: pathlib.Path, report: dict) -> None:
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.write_text(
+        json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
+    fresh.replace(path)
