@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 
-from models.text.settings import E5_SMALL_ZH, POOLINGS
+from models.text.settings import E5_SMALL_ZH, POOLINGS, is_name
 from schema.errors import DataError, MissingDependencyError
 
 # Where an encoder's folder says how it wants to be used.
@@ -20,6 +20,8 @@ _SHORT_HANDLE = re.compile(r"[\w-]+/[\w.-]+/\d+")
 # Differs at each saving of the same model.
 _NOT_CONTENT = "fingerprint.pb"
 _GRAPH = "saved_model.pb"
+# Sub folders of an encoder's folder.
+_PREPROCESS, _ENCODER = "preprocess", "encoder"
 # What differs where the same model is written again: numbers from a counter
 # of the process in names of functions, nodes and captured variables, and the
 # path that a vocabulary had.
@@ -117,22 +119,24 @@ class Description:
         return made
 
 
-def default_directory() -> pathlib.Path:
-    """Where `e5-small-zh` is built and looked for."""
+def default_directory(name: str = E5_SMALL_ZH) -> pathlib.Path:
+    """Where encoders of a name are put and looked for."""
     cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(cache) / "daogou" / "encoders" / E5_SMALL_ZH
+    return pathlib.Path(cache) / "daogou" / "encoders" / name
 
 
 def built_paths(
     output_dir: str | os.PathLike | None = None,
 ) -> EncoderPaths | None:
-    """Returns the folders of `e5-small-zh`, or None where it is not built."""
+    """Returns the two models of a folder, or None where one is missing.
+
+    Args:
+      output_dir: By default where `e5-small-zh` is built.
+    """
     root = pathlib.Path(output_dir or default_directory())
-    paths = EncoderPaths(
-        preprocess=root / "preprocess", encoder=root / "encoder"
-    )
+    paths = EncoderPaths(preprocess=root / _PREPROCESS, encoder=root / _ENCODER)
     ready = (paths.encoder / DESCRIPTION_PATH).is_file() and (
-        paths.preprocess / "saved_model.pb"
+        paths.preprocess / _GRAPH
     ).is_file()
     return paths if ready else None
 
@@ -154,44 +158,40 @@ def resolve(preprocess: str, encoder: str) -> EncoderPaths:
     """Finds the two folders of an encoder, fetching them where need be.
 
     Args:
-      preprocess: `e5-small-zh`, a folder, or a hub handle. Hub models that
-        are in `TFHUB_CACHE_DIR` need no network.
+      preprocess: The name of an encoder in the user's cache, a folder, or a
+        hub handle; see `TextSettings`. Hub models that are in
+        `TFHUB_CACHE_DIR` need no network.
       encoder: The same.
 
     Raises:
-      MissingDependencyError: The built encoder is not built, a folder is not
-        there, or the hub cannot be reached.
+      MissingDependencyError: There is no encoder of that name, a folder is
+        not there, or the hub cannot be reached.
     """
-    if E5_SMALL_ZH in (preprocess, encoder):
-        paths = built_paths()
-        if paths is None:
-            raise MissingDependencyError(
-                f"The text encoder {E5_SMALL_ZH} is not in "
-                f"{default_directory()}; build it with: daogou encoder build"
-            )
-        return EncoderPaths(
-            preprocess=paths.preprocess
-            if preprocess == E5_SMALL_ZH
-            else _resolve_one(preprocess),
-            encoder=paths.encoder
-            if encoder == E5_SMALL_ZH
-            else _resolve_one(encoder),
-        )
     return EncoderPaths(
-        preprocess=_resolve_one(preprocess), encoder=_resolve_one(encoder)
+        preprocess=_resolve_one(preprocess, _PREPROCESS),
+        encoder=_resolve_one(encoder, _ENCODER),
     )
 
 
-def _resolve_one(handle: str) -> pathlib.Path:
+def _resolve_one(handle: str, part: str) -> pathlib.Path:
     full = full_handle(handle)
+    if is_name(handle):
+        path = default_directory(handle) / part
+        if not (path / _GRAPH).is_file():
+            raise MissingDependencyError(_no_such_name(handle))
+        return path.resolve()
     if "://" not in full:
         path = pathlib.Path(full)
-        if not (path / "saved_model.pb").is_file():
+        found = next(
+            (p for p in (path, path / part) if (p / _GRAPH).is_file()), None
+        )
+        if found is None:
             raise MissingDependencyError(
-                f"No text model at {path}: a SavedModel folder, a TF-Hub "
-                f"handle or {E5_SMALL_ZH!r} is needed"
+                f"No text model at {path}: a SavedModel folder, one with "
+                f"sub folders {_PREPROCESS} and {_ENCODER}, a TF-Hub handle "
+                f"or a name such as {E5_SMALL_ZH!r} is needed"
             )
-        return path.resolve()
+        return found.resolve()
     import tensorflow_hub
 
     try:
@@ -204,3 +204,14 @@ def _resolve_one(handle: str) -> pathlib.Path:
             f"`daogou encoder build` and take the encoder {E5_SMALL_ZH!r}, "
             "or give a folder, or put the model into TFHUB_CACHE_DIR"
         ) from error
+
+
+def _no_such_name(name: str) -> str:
+    folder = default_directory(name).parent
+    names = sorted(path.name for path in folder.glob("*") if built_paths(path))
+    return (
+        f"The text encoder {name} is not in {folder}, which has "
+        f"{', '.join(names) or 'none'}; `daogou encoder build` makes "
+        f"{E5_SMALL_ZH}, `daogou encoder import DIR --name {name}` others; "
+        "a folder is written with a slash"
+    )

