@@ -26,6 +26,7 @@ SAMPLE_QUERIES = {
     epilog=options.examples(
         "daogou run --preset demo",
         "daogou run --preset jdata --data ../jdata --seed 7",
+        "daogou run --preset demo --encoder bge-small-zh-v1.5",
     )
 )
 @click.option(
@@ -43,6 +44,19 @@ SAMPLE_QUERIES = {
 )
 @options.runs
 @click.option("--seed", type=int, help="Replaces the preset's seed.")
+@click.option(
+    "--encoder",
+    default=None,
+    metavar="ENCODER",
+    help="Replaces the preset's text encoder: a name that `daogou encoder` "
+    "made, a folder, or a TF-Hub handle.",
+)
+@click.option(
+    "--preprocess",
+    default=None,
+    metavar="MODEL",
+    help="The encoder's tokenizer, where it is a handle or folder of its own.",
+)
 @click.option("--no-cache", is_flag=True, help="Run every node anew.")
 @click.option(
     "--verbose",
@@ -60,6 +74,8 @@ def run(
     data: pathlib.Path | None,
     runs: pathlib.Path,
     seed: int | None,
+    encoder: str | None,
+    preprocess: str | None,
     no_cache: bool,
     verbose: bool,
     data_only: bool,
@@ -72,6 +88,7 @@ def run(
     if data_only:
         _prepare_only(preset, data, runs, seed)
         return
+    text_models = _text_models(encoder, preprocess)
     from cli.display import open_display
     from cli.reports import print_metrics, read_report
     from cli.terminal import output_console, progress_console
@@ -86,6 +103,7 @@ def run(
             data=data,
             runs=runs,
             seed=seed,
+            text_models=text_models,
             use_cache=not no_cache,
             verbose=verbose,
             on_event=on_event,
@@ -126,6 +144,22 @@ def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
         commands.append(f'search "{query}" {tail}')
     commands += [f"users {tail}", f"report {tail}"]
     return commands[:3]
+
+
+def _text_models(
+    encoder: str | None, preprocess: str | None
+) -> tuple[str, str] | None:
+    """Finds the encoder before anything runs; nodes run in other folders."""
+    if encoder is None:
+        if preprocess is not None:
+            raise click.UsageError("--preprocess goes with --encoder")
+        return None
+    from models.text import resolve
+
+    handles = preprocess or encoder, encoder
+    resolve.resolve(*handles)
+    preprocess, encoder = (resolve.from_anywhere(each) for each in handles)
+    return preprocess, encoder
 
 
 def _prepare_only(

@@ -47,6 +47,7 @@ def run(
     data: pathlib.Path | None = None,
     runs: pathlib.Path = pathlib.Path("runs"),
     seed: int | None = None,
+    text_models: tuple[str, str] | None = None,
     use_cache: bool = True,
     verbose: bool = False,
     on_event: progress.Listener = lambda event: None,
@@ -58,6 +59,8 @@ def run(
       data: Folder of the raw data; None where the preset makes its own.
       runs: Folder of all runs.
       seed: Replaces the preset's seed for the simulation and the training.
+      text_models: Replace the preset's text encoder: handles of its
+        preprocess and encoder models, as in `TextSettings`.
       use_cache: Whether nodes may reuse what they made in an earlier run.
       verbose: Leaves what TensorFlow, Beam and TFX print on the screen
         instead of in `run.log`.
@@ -69,6 +72,12 @@ def run(
     """
     started = time.time()
     config = presets.by_name(preset, seed)
+    if text_models is not None:
+        preprocess, encoder = text_models
+        text = dataclasses.replace(
+            config.text, preprocess=preprocess, encoder=encoder
+        )
+        config = dataclasses.replace(config, text=text)
     places = local_places(runs, preset)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run_dir = pathlib.Path(os.path.abspath(runs)) / preset / stamp

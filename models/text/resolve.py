@@ -154,6 +154,14 @@ def full_handle(handle: str) -> str:
     return handle
 
 
+def from_anywhere(handle: str) -> str:
+    """Makes a folder's path absolute; leaves names and hub handles alone."""
+    full = full_handle(handle)
+    if is_name(handle) or "://" in full:
+        return handle
+    return os.path.abspath(handle)
+
+
 def resolve(preprocess: str, encoder: str) -> EncoderPaths:
     """Finds the two folders of an encoder, fetching them where need be.
 
