@@ -1,9 +1,9 @@
-"""The Beam steps that turn texts into vectors."""
+"""The Beam step that turns a shard of texts into vectors."""
 
 import dataclasses
 import os
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import apache_beam as beam
 import numpy as np
@@ -11,42 +11,26 @@ from apache_beam.utils import shared
 
 from components.text_embedding import cache
 from components.text_embedding.batching import pack
+from components.text_embedding.rows import Distinct
 from models.text.settings import TextSettings
 
 # Texts that are encoded between two cache files: what a killed run loses.
 _ROWS_A_FILE = 2048
-ENCODED, READY = "encoded", "ready"
+# Output file and id column, by role.
+OUTPUTS = {
+    "item": ("items.parquet", "item_id"),
+    "query": ("queries.parquet", "query"),
+}
+# Tag of the counts; the others are the roles.
+COUNTS = "counts"
 
 
-class Text(typing.NamedTuple):
-    """One text of an item or a query.
+class Counts(typing.NamedTuple):
+    """Distinct texts of a shard, by where their vectors came from."""
 
-    Attributes:
-      role: `item` or `query`.
-      text: As it came, UTF-8 or not.
-      row_id: The item's id, or the query.
-    """
-
-    role: str
-    text: bytes
-    row_id: str
-
-
-class TextGroup(typing.NamedTuple):
-    """A distinct text with all rows that have it."""
-
-    key: bytes
-    role: str
-    text: bytes
-    row_ids: tuple[str, ...]
-
-
-class EncodedGroup(typing.NamedTuple):
-    """The rows that share a text, and its vector as float32 bytes."""
-
-    role: str
-    row_ids: tuple[str, ...]
-    vector: bytes
+    encoded: int
+    from_cache: int
+    dimension: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,45 +40,23 @@ class Worker:
     Attributes:
       settings: Which encoder, and the token budget.
       cache_dir: This encoder's cache folder; empty for none.
+      dimension: Length of a vector; 0 where the encoder's folder does not
+        say.
       threads: Of TensorFlow in one worker process; 0 leaves its default, all
         cores, which is right where one process works.
     """
 
     settings: TextSettings
-    cache_dir: str
-    threads: int
-
-
-class LookUp(beam.DoFn):
-    """Parts texts that the cache knows from those that must be encoded."""
-
-    def process(self, element) -> Iterator:
-        """Takes a key with the texts and cached vectors that have it.
-
-        Args:
-          element: Key, and `texts` and `cached` from `CoGroupByKey`.
-
-        Yields:
-          A TextGroup, or an EncodedGroup tagged `READY`.
-        """
-        key, found = element
-        texts = list(found["texts"])
-        if not texts:
-            return
-        row_ids = tuple(sorted({text.row_id for text in texts}))
-        vector = next(iter(found["cached"]), None)
-        if vector is not None:
-            yield beam.pvalue.TaggedOutput(
-                READY, EncodedGroup(texts[0].role, row_ids, vector)
-            )
-            return
-        yield TextGroup(key, texts[0].role, texts[0].text, row_ids)
+    cache_dir: str = ""
+    dimension: int = 0
+    threads: int = 0
 
 
 class EncodeShard(beam.DoFn):
-    """Encodes a shard of distinct texts by length, and caches the vectors.
+    """Looks a shard's distinct texts up, and encodes those not found.
 
-    The encoder is loaded once a process, when the first text needs it.
+    What is encoded runs by length and goes into the cache. The encoder is
+    loaded once a process, when the first text needs it.
     """
 
     def __init__(self, worker: Worker, handle: shared.Shared):
@@ -102,52 +64,77 @@ class EncodeShard(beam.DoFn):
         self._worker = worker
         self._handle = handle
         self._encoder = None
+        self._cached_files: list[str] = []
 
-    def process(self, element) -> Iterator[EncodedGroup]:
-        """Takes a shard's number and its TextGroups; yields EncodedGroups."""
-        _, groups = element
-        by_role: dict[str, list[TextGroup]] = {}
-        for group in sorted(groups):
-            by_role.setdefault(group.role, []).append(group)
-        for role, members in by_role.items():
-            yield from self._encode(role, members)
+    def setup(self) -> None:
+        """Lists the cache once a worker."""
+        if self._worker.cache_dir:
+            self._cached_files = cache.list_files(self._worker.cache_dir)
+
+    def process(self, element) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Takes a `rows.Shard` and its tables.
+
+        Yields:
+          Tables of ids and vectors tagged with the role, and one `Counts`
+          tagged `COUNTS`.
+        """
+        (role, _), tables = element
+        texts = Distinct.of(tables)
+        _, column = OUTPUTS[role]
+        missing = np.ones(len(texts.keys), bool)
+        dimension = self._worker.dimension
+        for positions, vectors in cache.look_up(
+            self._cached_files, texts.keys, dimension
+        ):
+            new = missing[positions]
+            missing[positions] = False
+            dimension = vectors.shape[1]
+            yield beam.pvalue.TaggedOutput(
+                role, texts.rows_of(positions[new], vectors[new], column)
+            )
+        rest = np.flatnonzero(missing)
+        for positions, vectors in self._encode(role, texts, rest):
+            dimension = vectors.shape[1]
+            yield beam.pvalue.TaggedOutput(
+                role, texts.rows_of(positions, vectors, column)
+            )
+        yield beam.pvalue.TaggedOutput(
+            COUNTS, Counts(len(rest), len(missing) - len(rest), dimension)
+        )
 
     def _encode(
-        self, role: str, groups: list[TextGroup]
-    ) -> Iterator[EncodedGroup]:
+        self, role: str, texts: Distinct, positions: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Encodes texts; yields about `_ROWS_A_FILE` at a time, cached."""
+        if not len(positions):
+            return
+        import pyarrow as pa
         import tensorflow as tf
 
         encoder = self._load()
+        left = np.array(texts.texts.take(pa.array(positions)).to_pylist(), "O")
         counts = np.concatenate(
             [
                 encoder.token_counts(
-                    tf.constant([group.text for group in part]), role=role
+                    tf.constant(left[start : start + _ROWS_A_FILE]), role=role
                 ).numpy()
-                for part in _parts(groups, _ROWS_A_FILE)
+                for start in range(0, len(left), _ROWS_A_FILE)
             ]
         )
-        keys: list[bytes] = []
+        done: list[np.ndarray] = []
         vectors: list[np.ndarray] = []
-        for rows in pack(counts, self._worker.settings.batch_tokens):
-            batch = [groups[row] for row in rows]
-            encoded = encoder(
-                tf.constant([group.text for group in batch]), role=role
-            ).numpy()
-            keys += [group.key for group in batch]
-            vectors.append(encoded)
-            if len(keys) >= _ROWS_A_FILE:
-                self._keep(keys, vectors)
-                keys, vectors = [], []
-            for group, vector in zip(batch, encoded, strict=True):
-                yield EncodedGroup(role, group.row_ids, vector.tobytes())
-        if keys:
-            self._keep(keys, vectors)
-
-    def _keep(self, keys: list[bytes], vectors: list[np.ndarray]) -> None:
-        if self._worker.cache_dir:
-            cache.write_file(
-                self._worker.cache_dir, keys, np.concatenate(vectors)
-            )
+        batches = pack(counts, self._worker.settings.batch_tokens)
+        for number, rows in enumerate(batches, 1):
+            done.append(positions[rows])
+            vectors.append(encoder(tf.constant(left[rows]), role=role).numpy())
+            if sum(map(len, done)) >= _ROWS_A_FILE or number == len(batches):
+                part = np.concatenate(done), np.concatenate(vectors)
+                if self._worker.cache_dir:
+                    cache.write_file(
+                        self._worker.cache_dir, texts.keys[part[0]], part[1]
+                    )
+                yield part
+                done, vectors = [], []
 
     def _load(self):
         if self._encoder is None:
@@ -188,9 +175,3 @@ def _load_encoder(settings: TextSettings, threads: int):
             # TensorFlow runs already in this process, with its own choice.
             pass
     return TextEncoder.from_settings(settings)
-
-
-def _parts(groups: list[TextGroup], size: int) -> Iterable[list[TextGroup]]:
-    return (
-        groups[start : start + size] for start in range(0, len(groups), size)
-    )

@@ -49,7 +49,7 @@ class TextSettings(Settings):
     encoder: str = "tensorflow/bert_zh_L-12_H-768_A-12/4"
     seq_length: int = 0
     pooling: str = ""
-    batch_tokens: int = 2048
+    batch_tokens: int = 1024
     shards: int = 8
     cache_dir: str = ""
 

@@ -14,6 +14,13 @@ def test_one_that_is_too_long_goes_alone():
     assert [batch.tolist() for batch in batches] == [[1, 2], [0], [3]]
 
 
+def test_ends_where_padding_costs_more_than_another_batch():
+    # 30 rows that grow by 2 are 60 tokens of padding, by 3 they are 90.
+    two, three = (np.array([10] * 30 + [10 + more]) for more in (2, 3))
+    assert [len(batch) for batch in pack(two, 1024)] == [31]
+    assert [len(batch) for batch in pack(three, 1024)] == [30, 1]
+
+
 def test_nothing():
     assert pack(np.array([], int), 64) == []
 
