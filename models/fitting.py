@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models import inputs
 from models.recommender import Recommender
+from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
 
 # Steps between two validations of ranking, where a pass is longer.
@@ -18,38 +19,6 @@ _VALIDATION_BATCHES = 100
 _SHUFFLED = 20_000
 # Lengths at which batches of sequences part.
 _BUCKETS = (9, 17, 33, 65)
-
-
-class WarmupCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to the peak, then falls along a cosine to a tenth.
-
-    Args:
-      peak: Highest learning rate.
-      warmup_steps: Steps to it.
-      decay_steps: Steps from it to a tenth of it.
-    """
-
-    def __init__(self, peak: float, warmup_steps: int, decay_steps: int):
-        self.peak = peak
-        self.warmup_steps = warmup_steps
-        self.decay_steps = decay_steps
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """Returns the learning rate of a step, a float32 scalar."""
-        step = tf.cast(step, tf.float32)
-        rise = (step + 1) / (self.warmup_steps + 1)
-        done = (step - self.warmup_steps) / self.decay_steps
-        done = tf.clip_by_value(done, 0.0, 1.0)
-        fall = 0.55 + 0.45 * tf.cos(math.pi * done)
-        return self.peak * tf.minimum(rise, fall)
-
-    def get_config(self) -> dict:
-        """Returns the arguments."""
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "decay_steps": self.decay_steps,
-        }
 
 
 class KeepBest(tf.keras.callbacks.Callback):
