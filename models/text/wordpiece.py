@@ -48,25 +48,7 @@ class WordPiece(tf.Module):
           DataError: A special token is missing, or a piece stands twice.
         """
         super().__init__(name="wordpiece")
-        rows = {piece: row for row, piece in enumerate(vocabulary)}
-        for token in (START, END, PADDING, UNKNOWN):
-            if token not in rows:
-                raise DataError(
-                    f"the vocabulary has no {token}; allowed: one with "
-                    f"{START}, {END}, {PADDING} and {UNKNOWN}"
-                )
-        for row, piece in enumerate(vocabulary):
-            if rows[piece] != row:
-                raise DataError(
-                    f"the vocabulary has {piece!r} in lines {row + 1} and "
-                    f"{rows[piece] + 1}; allowed: each piece once"
-                )
-        self.tokens = SpecialTokens(
-            vocab_size=len(vocabulary),
-            start=rows[START],
-            end=rows[END],
-            padding=rows[PADDING],
-        )
+        self.tokens = special_tokens(vocabulary)
         self._lower_case = lower_case
         self._strip_accents = (
             lower_case if strip_accents is None else strip_accents
@@ -113,6 +95,33 @@ class WordPiece(tf.Module):
 def _written(piece: str, row: int) -> str:
     # No word is empty or has a line end, and a table's file has neither.
     return piece if piece and "\n" not in piece else f"[no piece {row}]"
+
+
+def special_tokens(vocabulary: Sequence[str]) -> SpecialTokens:
+    """Finds the special tokens of a vocabulary, and checks the rest.
+
+    Raises:
+      DataError: A special token is missing, or a piece stands twice.
+    """
+    rows = {piece: row for row, piece in enumerate(vocabulary)}
+    for token in (START, END, PADDING, UNKNOWN):
+        if token not in rows:
+            raise DataError(
+                f"the vocabulary has no {token}; allowed: one with "
+                f"{START}, {END}, {PADDING} and {UNKNOWN}"
+            )
+    for row, piece in enumerate(vocabulary):
+        if rows[piece] != row:
+            raise DataError(
+                f"the vocabulary has {piece!r} in lines {row + 1} and "
+                f"{rows[piece] + 1}; allowed: each piece once"
+            )
+    return SpecialTokens(
+        vocab_size=len(vocabulary),
+        start=rows[START],
+        end=rows[END],
+        padding=rows[PADDING],
+    )
 
 
 def read_vocabulary(path: pathlib.Path) -> tuple[str, ...]:
