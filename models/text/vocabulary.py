@@ -103,7 +103,7 @@ def sentencepiece_model(
         ),
         normalizer_spec=protos.NormalizerSpec(
             name="nmt_nfkc",
-            precompiled_charsmap=_nmt_nfkc() if charsmap is None else charsmap,
+            precompiled_charsmap=nmt_nfkc() if charsmap is None else charsmap,
             add_dummy_prefix=True,
             remove_extra_whitespaces=True,
             escape_whitespaces=True,
@@ -172,8 +172,8 @@ def _protos():
     return sentencepiece_model_pb2
 
 
-def _nmt_nfkc() -> bytes:
-    """Returns the normaliser's table.
+def nmt_nfkc() -> bytes:
+    """Returns the compiled table of the normaliser `nmt_nfkc`.
 
     It exists only inside models that the library writes, so one is trained
     for it and thrown away.
