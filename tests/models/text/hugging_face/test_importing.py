@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 from scipy.special import erf
 
+from models.text import vocabulary
 from models.text.hub import TextEncoder
+from models.text.hugging_face import tokenizer
 from models.text.hugging_face.importing import Choices, import_folder
 from models.text.resolve import Description
 from models.text.settings import TextSettings
@@ -140,7 +142,10 @@ def test_bert(tmp_path):
 
 
 def test_roberta_wwm_with_a_head_and_old_names(tmp_path):
-    """As converted from TensorFlow: a prefix, gamma and beta, a head."""
+    """As converted from TensorFlow: a prefix, gamma and beta, a head.
+
+    And what the user chooses goes before what the folder says.
+    """
     config = CONFIG | {"hidden_act": "relu", "layer_norm_eps": 0.1}
     tensors = random_tensors(config, seed=1)
     renamed = {
@@ -158,17 +163,25 @@ def test_roberta_wwm_with_a_head_and_old_names(tmp_path):
         config=config,
         tensors=renamed,
         tokenizer_config={"do_lower_case": False},
+        modules=MODULES,
+        **{"1_Pooling__config": CLS},
+        config_sentence_transformers={
+            "prompts": {"query": "键 ", "document": "盘 "}
+        },
     )
-    made = import_folder(folder, tmp_path / "made")
+    made = import_folder(
+        folder,
+        tmp_path / "made",
+        choices=Choices(pooling="mean", seq_length=9, prefixes={"query": ""}),
+    )
     # Without lower case, PRO is a word that the vocabulary has not.
-    texts = {**TEXTS, "手机PRO ab3": [*ids_of(*"手机", "[UNK]", "a", "##b")]}
-    texts["手机PRO ab3"][-1:] = [WORDS.index("##3"), WORDS.index("[SEP]")]
+    cased = ids_of(*"手机", "[UNK]", "a", "##b", "##3")
+    texts = {**TEXTS, "手机PRO ab3": cased}
     check(
         made.paths,
         [
-            unit(
-                forward(tensors, ids, activation="relu", epsilon=0.1)[0].mean(0)
-            )
+            # There is no Normalize among the modules.
+            forward(tensors, ids, activation="relu", epsilon=0.1)[0].mean(0)
             for ids in texts.values()
         ],
     )
@@ -176,7 +189,22 @@ def test_roberta_wwm_with_a_head_and_old_names(tmp_path):
         "bert.embeddings.position_ids",
         "cls.predictions.bias",
     )
-    assert made.pooled == "mean over tokens, scaled to length 1"
+    assert made.pooled == "mean over tokens"
+    assert made.description["prefixes"] == {"item": "盘 "}
+    assert made.description["seq_length"] == 9
+
+
+def test_choices_are_checked(tmp_path):
+    folder = write_checkpoint(tmp_path / "hf")
+    with pytest.raises(SettingsError, match="at most 40, the positions of"):
+        import_folder(folder, tmp_path / "made", choices=Choices(seq_length=41))
+    for wrong in (
+        {"pooling": "max"},
+        {"seq_length": 3},
+        {"prefixes": {"u": ""}},
+    ):
+        with pytest.raises(SettingsError, match="allowed"):
+            Choices(**wrong)
 
 
 def test_bge(tmp_path):
@@ -209,40 +237,6 @@ def test_bge(tmp_path):
     np.testing.assert_allclose(items, unit(sequence[0]), atol=2e-5)
 
 
-def test_choices_go_before_what_the_folder_says(tmp_path):
-    tensors = random_tensors(CONFIG)
-    folder = write_checkpoint(
-        tmp_path / "hf",
-        tensors=tensors,
-        modules=MODULES,
-        **{"1_Pooling__config": CLS},
-        config_sentence_transformers={
-            "prompts": {"query": "键 ", "document": "盘 "}
-        },
-    )
-    made = import_folder(
-        folder,
-        tmp_path / "made",
-        choices=Choices(pooling="mean", seq_length=8, prefixes={"query": ""}),
-    )
-    # No Normalize among the modules.
-    check(
-        made.paths,
-        [forward(tensors, ids)[0].mean(0) for ids in TEXTS.values()],
-    )
-    assert made.description["prefixes"] == {"item": "盘 "}
-    assert made.description["seq_length"] == 8
-    with pytest.raises(SettingsError, match="at most 40, the positions of"):
-        import_folder(folder, tmp_path / "more", choices=Choices(seq_length=41))
-    for wrong in (
-        {"pooling": "max"},
-        {"seq_length": 3},
-        {"prefixes": {"u": ""}},
-    ):
-        with pytest.raises(SettingsError, match="allowed"):
-            Choices(**wrong)
-
-
 def test_vocabulary_in_tokenizer_json(tmp_path):
     folder = write_checkpoint(tmp_path / "hf")
     (folder / "vocab.txt").unlink()
@@ -256,9 +250,17 @@ def test_vocabulary_in_tokenizer_json(tmp_path):
     }
     path = folder / "tokenizer.json"
     path.write_text(json.dumps(content))
-    made = import_folder(folder, tmp_path / "made")
-    preprocess = tf.saved_model.load(str(made.paths.preprocess))
-    tokens = preprocess.tokenize(tf.constant(list(TEXTS))).merge_dims(1, 2)
+
+    def read():
+        return tokenizer.read(
+            folder,
+            family="bert",
+            lower_case=False,
+            trim=False,
+            made=tmp_path / "made",
+        )
+
+    tokens = read().tokenize(tf.constant(list(TEXTS))).merge_dims(1, 2)
     assert tokens.to_list() == [ids[1:-1] for ids in TEXTS.values()]
     for change, message in (
         ({"model": {"type": "BPE", "vocab": {}}}, "the model is 'BPE'"),
@@ -275,7 +277,7 @@ def test_vocabulary_in_tokenizer_json(tmp_path):
     ):
         path.write_text(json.dumps(content | change))
         with pytest.raises(DataError, match=message):
-            import_folder(folder, tmp_path / "bad")
+            read()
 
 
 PIECES = [
@@ -299,8 +301,6 @@ PIECES = [
 def e5(tmp_path_factory):
     """An XLM-R as multilingual E5 comes, and its tensors."""
     pytest.importorskip("sentencepiece")
-    from models.text import vocabulary
-
     config = CONFIG | {
         "model_type": "xlm-roberta",
         "type_vocab_size": 1,
@@ -335,14 +335,7 @@ def e5(tmp_path_factory):
     return folder, tensors
 
 
-@pytest.mark.parametrize("trim", [False, True])
-def test_e5(tmp_path, e5, trim):
-    folder, tensors = e5
-    made = import_folder(
-        folder,
-        tmp_path / "made",
-        choices=Choices(prefixes={"query": "query: "}, trim=trim),
-    )
+def check_e5(tensors, made, foreign):
     encoder = TextEncoder(made.paths)
     # The first two rows of the position table are XLM-R's padding.
     assert encoder.seq_length == POSITIONS - 2
@@ -356,22 +349,28 @@ def test_e5(tmp_path, e5, trim):
     # Full-width letters are normalised; 垫 is unknown.
     got = encoder(tf.constant(["无线鼠标", "鼠垫"]), role="query").numpy()
     np.testing.assert_allclose(got, expected, atol=2e-5)
-    size = made.paths.preprocess.joinpath("saved_model.pb").stat().st_size
-    assert size
     preprocess = tf.saved_model.load(str(made.paths.preprocess))
-    [foreign] = preprocess.tokenize(tf.constant(["телефон"])).to_list()
-    assert foreign == ([4, 3] if trim else [4, 7])
+    tokens = preprocess.tokenize(tf.constant(["телефон"]))
+    assert tokens.to_list() == [[4, foreign]]
     special = preprocess.tokenize.get_special_tokens_dict()
-    assert special["vocab_size"].numpy() == (11 if trim else 12)
+    assert special["vocab_size"].numpy() == (12 if foreign == 7 else 11)
+
+
+def test_e5_trimmed(tmp_path, e5):
+    folder, tensors = e5
+    made = import_folder(
+        folder,
+        tmp_path / "made",
+        choices=Choices(prefixes={"query": "query: "}, trim=True),
+    )
+    check_e5(tensors, made, vocabulary.UNKNOWN)
 
 
 def test_e5_with_a_sentencepiece_file(tmp_path, e5):
     """The older form: ids are one more than in the file."""
     from sentencepiece import sentencepiece_model_pb2 as protos
 
-    from models.text import vocabulary
-
-    folder, _ = e5
+    folder, tensors = e5
     model = protos.ModelProto(
         trainer_spec=protos.TrainerSpec(model_type=protos.TrainerSpec.UNIGRAM),
         normalizer_spec=protos.NormalizerSpec(
@@ -390,14 +389,12 @@ def test_e5_with_a_sentencepiece_file(tmp_path, e5):
     (copied / "modules.json").unlink()
     file = copied / "sentencepiece.bpe.model"
     file.write_bytes(model.SerializeToString())
-    one = import_folder(
-        copied, tmp_path / "one", choices=Choices(pooling="mean")
+    made = import_folder(
+        copied,
+        tmp_path / "made",
+        choices=Choices(pooling="mean", prefixes={"query": "query: "}),
     )
-    two = import_folder(folder, tmp_path / "two")
-    texts = tf.constant(["无线鼠标", "鼠垫 query", "телефон"])
-    np.testing.assert_allclose(
-        TextEncoder(one.paths)(texts), TextEncoder(two.paths)(texts), atol=1e-6
-    )
+    check_e5(tensors, made, 7)
     model.pieces[1].piece = "[CLS]"
     file.write_bytes(model.SerializeToString())
     with pytest.raises(DataError, match=r"model begins with .*'\[CLS\]'"):
