@@ -8,6 +8,8 @@ import tensorflow_recommenders as tfrs
 
 from models import losses
 
+_NEVER = np.iinfo(np.int64).max
+
 
 class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
     """Softmax over the catalogue, or over a sample of a large one.
@@ -20,7 +22,10 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
     Args:
       counts: int64 [N], how often each item is a target in training.
       available_from: int64 [N], Unix seconds; an item that was not there when
-        a target was chosen is no negative of it. 0: it always was.
+        a target was chosen is no negative of it. 0: it always was. An item
+        that nobody chose is no negative at all: the loss would push its
+        content down, by which alone it can be found, and that of any item
+        that comes later.
       num_negatives: Uniform negatives a step, where the catalogue is sampled.
       full: Whether the softmax is over all items.
     """
@@ -37,8 +42,10 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         self.full = full
         self.num_items = len(counts)
         self.num_negatives = num_negatives
+        available_from = np.where(counts > 0, available_from, _NEVER)
         self.dated = bool((available_from > 0).any())
         self._available_from = tf.constant(available_from)
+        self._chosen = tf.constant(np.flatnonzero(counts), tf.int32)
         share = counts / max(counts.sum(), 1)
         self._share = tf.constant(share, tf.float32)
 
@@ -74,8 +81,10 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         return losses.weighted_mean(loss, weights)
 
     def _sampled(self, queries, targets, weights, vectors):
-        uniform = tf.random.uniform(
-            [self.num_negatives], 0, self.num_items, tf.int32
+        number = tf.size(self._chosen)
+        uniform = tf.gather(
+            self._chosen,
+            tf.random.uniform([self.num_negatives], 0, number, tf.int32),
         )
         sampled = tf.concat([targets, uniform], 0)
         in_batch = tf.reduce_sum(weights)
@@ -83,7 +92,7 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         def log_q(rows):
             return tf.math.log(
                 in_batch * tf.gather(self._share, rows)
-                + self.num_negatives / self.num_items
+                + self.num_negatives / tf.cast(number, tf.float32)
             )
 
         # Padding is no target, so it must not be drawn as one either.

@@ -1,6 +1,7 @@
 """Ranks of targets, and the two softmaxes."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
@@ -31,10 +32,8 @@ def test_equal_scores_do_not_look_good():
     assert int(ranks[0]) == 50
 
 
-def task(listed_at, full=True):
-    return SequenceRetrieval(
-        np.array([1, 1, 1, 1]), np.array(listed_at), 4000, full
-    )
+def task(listed_at, full=True, counts=(1, 1, 1, 1)):
+    return SequenceRetrieval(np.array(counts), np.array(listed_at), 4000, full)
 
 
 def loss(retrieval, time=10, weights=(1.0,)):
@@ -54,6 +53,14 @@ def test_an_item_not_yet_listed_is_no_negative():
     expected = np.log(np.exp([2.0, 1, 1]).sum()) - 1
     assert np.isclose(loss(task([11, 5, 0, 0])), expected)
     assert loss(task([9, 5, 0, 0])) > expected
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_an_item_that_nobody_chose_is_no_negative(full):
+    tf.random.set_seed(1)
+    expected = np.log(np.exp([2.0, 1, 1]).sum()) - 1
+    found = loss(task([0] * 4, full, counts=[0, 1, 1, 1]))
+    assert np.isclose(found, expected, atol=1e-5 if full else 0.05)
 
 
 def test_positions_of_weight_zero_do_not_count():
