@@ -35,7 +35,7 @@ from models.item_table import align, read_text_vectors
 from models.settings import ModelSettings, TrainingSettings
 
 MOST_EVENTS = 5
-CUTS = (10, 50)
+CUTS = (5, 10, 50)
 # Ranking plays no part here; its heads are made and left alone.
 _RANKING_EXAMPLES = 256
 # What content-kNN may choose from, on the evaluation itself, in its favour.
@@ -101,9 +101,7 @@ def run(
             most_events=MOST_EVENTS,
             seed=options.seed,
         )
-        held_out.write_split(
-            raw_train, work / "raw/Split-sequence_train", out
-        )
+        held_out.write_split(raw_train, work / "raw/Split-sequence_train", out)
         sources = _without(artifacts.sources, work / "transformed", out)
         texts = {
             "text": sources,
@@ -113,17 +111,22 @@ def run(
         }
         found = {}
         for name, made_of in texts.items():
-            folder = work / name.replace(" ", "_")
+            into = f"{work}/{name.replace(' ', '_')}"
             history = trainer.train(
-                made_of, f"{folder}/model", f"{folder}/run", model, training
+                made_of, f"{into}/model", f"{into}/run", model, training
             )
             found[name] = _Trained(
-                *_ask(f"{folder}/model", artifacts, evaluation),
+                *_ask(f"{into}/model", artifacts, evaluation),
                 epochs=len(history["retrieval"]),
             )
-        return _compare(
-            found, sources, str(work / "raw"), artifacts, evaluation, out
+        result = _compare(
+            found,
+            dataclasses.replace(artifacts, sources=sources),
+            str(work / "raw"),
+            evaluation,
         )
+    counts = {"held_out": len(out.unseen), "kept_few": len(out.few_since)}
+    return counts | result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +169,7 @@ def _ask(model_dir, artifacts, evaluation):
     return asked, model.item_vectors().numpy(), model.lookup, model.item_ids()
 
 
-def _compare(found, sources, raw, artifacts, evaluation, out) -> dict:
+def _compare(found, artifacts, raw, evaluation) -> dict:
     text = found["text"]
     asked, ids = text.asked, text.item_ids.numpy()
     train = requests.read_sequences(
@@ -187,9 +190,10 @@ def _compare(found, sources, raw, artifacts, evaluation, out) -> dict:
         for name, mask in groups.items()
         if asked.has_query.any()
     }
-    keys, vectors, _ = read_text_vectors(sources.text_vectors, "item_id")
+    folder = artifacts.sources.text_vectors
+    keys, vectors, _ = read_text_vectors(folder, "item_id")
     texts = centred(align(ids, keys, vectors))
-    searched = _search_vectors(artifacts, sources, asked, evaluation)
+    searched = _search_vectors(artifacts, asked, evaluation)
     methods: dict[str, Scores] = {
         name: scores_of_vectors(trained.asked.vectors, trained.items)
         for name, trained in found.items()
@@ -208,8 +212,6 @@ def _compare(found, sources, raw, artifacts, evaluation, out) -> dict:
             )
     result = {
         "items": len(ids),
-        "held_out": len(out.unseen),
-        "kept_few": len(out.few_since),
         "epochs": {name: trained.epochs for name, trained in found.items()},
         "queries": {name: int(mask.sum()) for name, mask in groups.items()},
         "random": {f"recall@{k}": min(1.0, k / len(ids)) for k in CUTS},
@@ -224,9 +226,10 @@ def _compare(found, sources, raw, artifacts, evaluation, out) -> dict:
     return result
 
 
-def _search_vectors(artifacts, sources, asked, evaluation):
+def _search_vectors(artifacts, asked, evaluation):
     """Returns the centred vectors of the queries' search texts, or zeros."""
-    keys, vectors, _ = read_text_vectors(sources.text_vectors, "query")
+    folder = artifacts.sources.text_vectors
+    keys, vectors, _ = read_text_vectors(folder, "query")
     files = requests.split_files(str(artifacts.examples), "sequence_eval")
     texts = [
         text
@@ -245,7 +248,9 @@ def _share(hits) -> float:
     return round(float(hits.mean()), 4) if len(hits) else math.nan
 
 
-def artifacts_of(runs: pathlib.Path, preset: str):
+def artifacts_of(
+    runs: pathlib.Path, preset: str
+) -> tuple[Artifacts, ModelSettings, TrainingSettings]:
     """Returns artifacts and settings of the newest finished run of a preset.
 
     Args:

@@ -8,14 +8,17 @@ model is loaded.
 
 import os
 import pathlib
+import typing
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import IDS_FILE, put_rows
-from models.recommender import Recommender
 from schema.errors import DataError
+
+if typing.TYPE_CHECKING:
+    from models.recommender import Recommender
 
 _ASSETS = "assets"
 Transform = Callable[[dict], dict]
@@ -25,7 +28,7 @@ _NEEDED = ("put_items", "encode_items")
 
 
 def put(
-    model: Recommender, raw: dict, transform: Transform, text: tf.Tensor
+    model: "Recommender", raw: dict, transform: Transform, text: tf.Tensor
 ) -> None:
     """Adds items, or gives items new content.
 

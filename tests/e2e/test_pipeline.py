@@ -4,10 +4,12 @@ import dataclasses
 import json
 import sqlite3
 
+import numpy as np
 import pytest
 
 from pipeline import local_runner, presets
 from schema.errors import GateError
+from serving.in_process import Recommender
 
 pytestmark = pytest.mark.e2e
 
@@ -127,6 +129,43 @@ def test_similar_leaves_the_item_itself_out(shop):
     ids = [row["item_id"] for row in json.loads(done.stdout)["results"]]
     assert len(ids) == 5
     assert item not in ids
+
+
+def test_new_items_are_found_without_training(shop, tmp_path):
+    before = shop.versions()
+    file = tmp_path / "new.csv"
+    file.write_text(
+        "item_id,title,category,price\n"
+        "new-1,航天模型 长征五号火箭 拼装玩具,母婴/玩具/积木,199\n"
+    )
+    added = shop.daogou("items", "add", file, "--preset", "tiny", "--json")
+    assert added.returncode == 0, shop.explain(added)
+    push = json.loads(added.stdout)
+    assert (push["added"], push["replaced"]) == (1, 0)
+    after = shop.versions()
+    assert set(after) - set(before) == {push["version"]}
+    assert {name: after[name] for name in before} == before
+    found = shop.daogou("search", "長征火箭模型", "--k", "3", "--json")
+    answer = json.loads(found.stdout)
+    assert answer["version"] == push["version"]
+    assert answer["results"][0]["item_id"] == "new-1"
+    old, new = (
+        Recommender(shop.home / "serving" / "daogou" / version)
+        for version in (max(before, key=int), push["version"])
+    )
+    similar = new.similar(["new-1"], 5)
+    assert any(
+        path.decode().startswith("母婴/玩具")
+        for path in similar["categories"][0]
+    )
+    # What has not changed answers the same.
+    ids = [
+        path.decode() for path in old.similar(["new-1", "i0001"])["item_ids"][1]
+    ]
+    alike = old.similar(ids, 50)
+    again = new.similar(ids, 50, exclude_item_ids=["new-1"])
+    np.testing.assert_array_equal(alike["item_ids"], again["item_ids"])
+    np.testing.assert_allclose(alike["scores"], again["scores"], rtol=1e-6)
 
 
 def test_second_run_is_all_cached(shop):
