@@ -28,6 +28,7 @@ COMMANDS = {
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",
+    "bench": "cli.bench:bench",
     "version": "cli.main:version",
 }
 DEBUG = "--debug"

@@ -31,7 +31,8 @@ def parse_items(records: list[bytes]) -> pa.Table:
     Raises:
       DataError: One has no `item_id` or `text`, or its id is not UTF-8.
     """
-    ids, texts = [], []
+    ids: list[bytes] = []
+    texts: list[bytes] = []
     for record in records:
         features = tf.train.Example.FromString(record).features.feature
         for name, values in (("item_id", ids), ("text", texts)):

@@ -14,8 +14,11 @@ from models.text.settings import TextSettings
 
 __all__ = ["TextEncoder", "TextSettings"]
 
-# A token covers at most 16 characters, so more of a text is never seen.
+# Bounds the work on texts without end; pieces are at most 16 characters.
 _CHARACTERS_A_TOKEN = 16
+# A text of nothing but what is not seen: white space, zero-width and other
+# format characters, variation selectors.
+_INVISIBLE = r"^[\pZ\p{Cf}\x{fe00}-\x{fe0f}]+$"
 # Rows that `encode_distinct` encodes at a time; bounds memory.
 _CHUNK_ROWS = 256
 # Start and end.
@@ -26,10 +29,19 @@ class TextEncoder(tf.Module):
     """A frozen text encoder; strings in, vectors out.
 
     Works eagerly, inside a `tf.function`, and as an attribute of a module
-    that is saved: variables and assets go along. Texts are cleaned first:
-    bytes that are not UTF-8, control characters and runs of white space
-    become one space, full-width and traditional characters plain simplified
-    ones. What is empty then has the zero vector.
+    that is saved: variables and assets go along. Every string has a vector
+    of finite numbers; texts are cleaned first:
+
+    - Full-width and traditional characters become plain simplified ones.
+    - Control characters, bytes that are not UTF-8 and runs of white space
+      become one space.
+    - What is empty then, or holds only what cannot be seen (zero-width
+      characters, byte order marks), has the zero vector.
+    - Of a long text the first 16 characters for each token of `seq_length`
+      are read, and of these the first `seq_length` tokens.
+    - Scripts may be mixed. What the vocabulary does not know, often emoji,
+      becomes its token for the unknown: such texts have a vector, though
+      different ones may share it.
 
     Example:
       encoder = TextEncoder.load("e5-small-zh", "e5-small-zh")
@@ -56,7 +68,7 @@ class TextEncoder(tf.Module):
         self._preprocess = tf.saved_model.load(str(paths.preprocess))
         self._encoder = tf.saved_model.load(str(paths.encoder))
         self._encode = tf.function(
-            self._encode_prepared,
+            self._encode_texts,
             input_signature=[tf.TensorSpec([None], tf.string)],
             autograph=False,
         )
@@ -193,6 +205,26 @@ class TextEncoder(tf.Module):
             tokens.row_lengths() + _NUM_ADDED, int(self.seq_length)
         )
 
+    def prepare(self, texts, role: str = "query"):
+        """Gives what the encoder takes for texts, padded to the longest.
+
+        Args:
+          texts: string [batch].
+          role: As in `__call__`.
+
+        Returns:
+          `input_word_ids`, `input_mask` and `input_type_ids`, int32
+          [batch, length].
+        """
+        return self._pack(self._with_prefix(self._clean(texts), role))
+
+    def encode_prepared(self, inputs):
+        """Encodes what `prepare` gave; float32 [batch, dimension]."""
+        outputs = self._encoder(inputs)
+        if self.pooling == "mean":
+            return mean_pool(outputs["sequence_output"], inputs["input_mask"])
+        return outputs["pooled_output"]
+
     def describe(self) -> dict[str, typing.Any]:
         """Says what made the vectors, for a report or a cache's name."""
         return {
@@ -219,6 +251,7 @@ class TextEncoder(tf.Module):
         )
         folded = self._fold(texts)
         spaced = tf.strings.regex_replace(folded, r"[\pZ\p{Cc}]+", " ")
+        spaced = tf.strings.regex_replace(spaced, _INVISIBLE, "")
         return tf.strings.substr(
             tf.strings.strip(spaced),
             0,
@@ -232,17 +265,16 @@ class TextEncoder(tf.Module):
             tokens = tokens.merge_dims(1, 2)
         return tokens
 
-    def _encode_prepared(self, texts):
-        """Encodes clean texts with their prefixes; float32 [batch, d]."""
+    def _pack(self, texts):
         tokens = self._tokenize(texts)
         longest = tf.reduce_max(
             tf.concat([[1], tf.cast(tokens.row_lengths(), tf.int32)], 0)
         )
-        inputs = self._preprocess.bert_pack_inputs(
+        return self._preprocess.bert_pack_inputs(
             [tokens],
             seq_length=tf.minimum(longest + _NUM_ADDED, self.seq_length),
         )
-        outputs = self._encoder(inputs)
-        if self.pooling == "mean":
-            return mean_pool(outputs["sequence_output"], inputs["input_mask"])
-        return outputs["pooled_output"]
+
+    def _encode_texts(self, texts):
+        """Encodes clean texts with their prefixes; float32 [batch, d]."""
+        return self.encode_prepared(self._pack(texts))
