@@ -26,7 +26,7 @@ from schema.errors import DataError
 
 PEER = ("onnx==1.23.2", "onnxruntime==1.31.1", "numpy==2.3.5")
 # Budgets of tokens that the peer may choose from.
-PEER_BUDGETS = (512, 1024, 2048, 4096)
+PEER_BUDGETS = (512, 1024, 2048)
 _PEER_SCRIPT = pathlib.Path(__file__).with_name("onnx_peer.py")
 OURS, ALONE, PADDED, ONNX = "daogou", "one_by_one", "padded_128", "onnxruntime"
 # Matrix products at the encoder's shapes, in TensorFlow and in NumPy.

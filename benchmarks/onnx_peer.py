@@ -238,12 +238,23 @@ class Batches:
         return done / took
 
 
-def session_of(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """Makes a session with every optimisation, on `threads` cores."""
+def session_of(
+    model: bytes, *, threads: int, spinning: bool
+) -> onnxruntime.InferenceSession:
+    """Makes a session with every optimisation.
+
+    Args:
+      model: From `build`.
+      threads: On how many cores.
+      spinning: Whether a thread without work waits busily for more.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.graph_optimization_level = (
         onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    )
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", str(int(spinning))
     )
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
@@ -268,10 +279,13 @@ def main(folder: pathlib.Path) -> None:
         for budget in tokens["budgets"]
     }
     sessions = {
-        name: session_of(
-            build(weights, fused=name == "fused", **sizes), threads
+        f"{graph}, {'spinning' if spinning else 'sleeping'}": session_of(
+            build(weights, fused=graph == "fused", **sizes),
+            threads=threads,
+            spinning=spinning,
         )
-        for name in ("plain", "fused")
+        for graph in ("plain", "fused")
+        for spinning in (False, True)
     }
     trials = [
         {
@@ -299,7 +313,7 @@ def main(folder: pathlib.Path) -> None:
     about = {
         "version": onnxruntime.__version__,
         "threads": threads,
-        "graph": name,
+        "configuration": name,
         "batch_tokens": budget,
         "tokens_per_second_in_trials": {
             f"{graph}, {most}": round(value)

@@ -1,8 +1,4 @@
-"""Speed of text encoding; `daogou bench text` runs it.
-
-On 2 cores the published figures took about 25 minutes with
-`daogou bench text --data ../shared/data --seconds 300 --json FILE`.
-"""
+"""Speed of text encoding: `daogou bench text` and `text-rerun` run it."""
 
 import csv
 import dataclasses
@@ -40,8 +36,6 @@ class Options:
       sample: Distinct texts of each file that are encoded, drawn at random.
       seconds: For each file's rounds.
       rounds: At least 3.
-      second_run: Queries, or long texts where there are none, for the two
-        runs of the node; 0 leaves them out.
     """
 
     queries: pathlib.Path | None = None
@@ -49,7 +43,6 @@ class Options:
     sample: int = 4000
     seconds: float = 120.0
     rounds: int = 7
-    second_run: int = 20_000
 
 
 def bench(options: Options) -> dict:
@@ -66,26 +59,37 @@ def bench(options: Options) -> dict:
     settings = TextSettings(preprocess=E5_SMALL_ZH, encoder=E5_SMALL_ZH)
     encoder = TextEncoder.from_settings(settings)
     result: dict = {"machine": machine(), "corpora": {}}
-    every: dict[str, list[str]] = {}
     for name, role, path, read in (
         ("queries", "query", options.queries, read_queries),
         ("long_texts", "item", options.texts, read_texts),
     ):
         if path is None:
             continue
-        every[name] = sorted(set(read(path)))
-        sample = draw(every[name], options.sample)
+        sample = draw(sorted(set(read(path))), options.sample)
         result["corpora"][name] = encoding_speed.bench(
             Corpus(name=name, role=role, texts=sample),
             encoder,
             seconds=options.seconds,
             rounds=options.rounds,
         )
-    if options.second_run and every:
-        texts = draw(next(iter(every.values())), options.second_run)
-        result["second_run"] = second_run.bench(texts, settings)
     result["load_average"] = [round(load, 1) for load in os.getloadavg()]
     return result
+
+
+def bench_second_run(queries: pathlib.Path, count: int) -> dict:
+    """Runs the encoding node twice; see `benchmarks.second_run`.
+
+    Args:
+      queries: As in `Options`.
+      count: Distinct queries of the second run.
+    """
+    settings = TextSettings(preprocess=E5_SMALL_ZH, encoder=E5_SMALL_ZH)
+    texts = draw(sorted(set(read_queries(queries))), count)
+    return {
+        "machine": machine(),
+        **second_run.bench(texts, settings),
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+    }
 
 
 def machine() -> dict:
