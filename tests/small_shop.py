@@ -145,6 +145,7 @@ def write_catalogue(folder: pathlib.Path) -> None:
         {
             "item_id": [item_id],
             "title": [TITLES[n]],
+            "text": [TITLES[n]],
             "category": [CATEGORIES[n % 3]],
             "price": [float(n)],
             "in_stock": [0 if item_id in SOLD_OUT else 1],

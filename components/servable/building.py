@@ -20,6 +20,7 @@ from components.item_index.building import (
 )
 from components.servable.catalogue import read_catalogue, read_text_vectors
 from models.index.exact import ExactIndex
+from models.index.lexical import LexicalIndex
 from models.index.scann import read_plan
 from models.index.settings import IndexSettings
 from models.requests import from_examples
@@ -28,6 +29,7 @@ from models.serving_graph.item_table import CatalogueColumns, ItemTable
 from models.serving_graph.recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
+from models.serving_graph.text_search import TextSearch
 from models.serving_graph.warmup import warmup_requests, write_warmup
 from schema.errors import DataError
 
@@ -120,7 +122,7 @@ def assemble(
     recommender = ServingRecommender(
         model=parts.model,
         index=_retrieval_index(parts.index_dir, facts, items, columns),
-        texts=texts,
+        texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=ItemTable(columns),
         settings=settings,
@@ -190,6 +192,17 @@ def _text_index(parts: Parts) -> ExactIndex | None:
         )
     has_text = (vectors != 0).any(axis=1)
     return ExactIndex(vectors, parts.columns.in_stock & has_text)
+
+
+def _text_search(
+    texts: ExactIndex | None,
+    columns: CatalogueColumns,
+    settings: ServableSettings,
+) -> TextSearch | None:
+    if texts is None:
+        return None
+    words = LexicalIndex(columns.texts)
+    return TextSearch(texts, words, settings.search_words_weight)
 
 
 def some_users(

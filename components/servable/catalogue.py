@@ -15,6 +15,7 @@ _BATCH = 4096
 _FEATURES = {
     "item_id": tf.io.FixedLenFeature([], tf.string),
     "title": tf.io.FixedLenFeature([], tf.string),
+    "text": tf.io.FixedLenFeature([], tf.string),
     "category": tf.io.FixedLenFeature([], tf.string),
     "price": tf.io.FixedLenFeature([], tf.float32),
     "in_stock": tf.io.FixedLenFeature([], tf.int64),
@@ -58,6 +59,7 @@ def read_catalogue(
     return CatalogueColumns(
         item_ids=item_ids,
         titles=columns["title"][order].tolist(),
+        texts=columns["text"][order].tolist(),
         categories=columns["category"][order].tolist(),
         prices=columns["price"][order],
         in_stock=columns["in_stock"][order] != 0,

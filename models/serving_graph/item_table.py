@@ -15,6 +15,7 @@ class CatalogueColumns:
     Attributes:
       item_ids: N ids, as bytes.
       titles: N titles, UTF-8.
+      texts: N texts that items are found by, UTF-8; not shown.
       categories: N category paths, UTF-8.
       prices: float32 [N], -1 unknown.
       in_stock: bool [N].
@@ -22,6 +23,7 @@ class CatalogueColumns:
 
     item_ids: list[bytes]
     titles: list[bytes]
+    texts: list[bytes]
     categories: list[bytes]
     prices: np.ndarray
     in_stock: np.ndarray

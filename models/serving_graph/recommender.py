@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, best_rows
+from models.index.exact import LOWEST, best_rows
 from models.requests import HISTORY_NAMES, pack_history
 from models.serving_graph.inputs import EXCLUDE, K, checked, filled
 from models.serving_graph.item_table import ItemTable
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
+from models.serving_graph.text_search import TextSearch
 
 # Standard scores beyond this add nothing: one outlier must not decide.
 _MAX_STANDARD_SCORE = 3.0
@@ -26,7 +27,7 @@ class ServingRecommender(tf.Module):
         *,
         model,
         index: tf.Module,
-        texts: ExactIndex | None,
+        texts: TextSearch | None,
         similar: SimilarItems,
         table: ItemTable,
         settings: ServableSettings,
@@ -37,8 +38,7 @@ class ServingRecommender(tf.Module):
           model: The loaded trained model; docs/architecture.md lists its
             functions.
           index: Finds items by query vector; `models/index` says how.
-          texts: Text vectors of unit length, eligible where an item has one;
-            None where there are none.
+          texts: Finds items by text; None where there are no texts.
           similar: Finds items by item.
           table: Shows items.
           settings: Of the servable.
@@ -72,7 +72,7 @@ class ServingRecommender(tf.Module):
         """Answers a search; the query leads, the user's taste follows.
 
         Candidates are those of the query vector, which knows the user, and
-        those whose text is nearest, which needs no history. They are put in
+        those whose text fits best, which needs no history. They are put in
         order by standard scores of both, because cosines and probabilities
         have no common scale.
 
@@ -96,13 +96,16 @@ class ServingRecommender(tf.Module):
             ),
             axis=1,
         )
-        by_text, _ = self.texts.search(text, self._num_candidates, exclude)
+        query = request["query"]
+        by_text, _ = self.texts.search(
+            text, query, self._num_candidates, exclude
+        )
         twice = tf.reduce_any(
             by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
         )
         rows = tf.concat([rows, tf.where(twice, -1, by_text)], axis=1)
         ranked = self._rank(request, rows)
-        similarity = self.texts.score_rows(text, tf.maximum(rows, 0))
+        similarity = self.texts.score_rows(text, query, tf.maximum(rows, 0))
         weight = self._settings.search_text_weight
         blend = weight * standard_scores(similarity, rows >= 0)
         blend += (1 - weight) * standard_scores(ranked["score"], rows >= 0)

@@ -17,6 +17,8 @@ class ServableSettings(Settings):
       exclude_seen: Whether items of the history are never recommended.
       search_text_weight: Share of text similarity in the order of `search`,
         the rest is the ranking's; 0 to 1.
+      search_words_weight: What the words of a query add to the similarity of
+        texts, a cosine, where an item has all of them; at least 0.
       similar_text_weight: Share of text similarity in `similar`, the rest is
         that of the item vectors; 0 to 1.
       num_warmup: Real users of whom warm-up requests are made, at least 1.
@@ -27,6 +29,7 @@ class ServableSettings(Settings):
     max_history: int = 50
     exclude_seen: bool = False
     search_text_weight: float = 0.7
+    search_words_weight: float = 0.2
     similar_text_weight: float = 0.5
     num_warmup: int = 2
 
@@ -37,6 +40,9 @@ class ServableSettings(Settings):
             "default_k",
             1 <= self.default_k <= self.retrieve_k,
             f"1 to retrieve_k ({self.retrieve_k})",
+        )
+        self.check(
+            "search_words_weight", self.search_words_weight >= 0, "at least 0"
         )
         for field in ("search_text_weight", "similar_text_weight"):
             self.check(field, 0 <= getattr(self, field) <= 1, "0 to 1")

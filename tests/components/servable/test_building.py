@@ -189,6 +189,13 @@ def test_search_is_led_by_the_query_not_by_taste(signatures):
     assert ids(other) != ids(answer)
 
 
+@pytest.mark.parametrize("query", ["无线鼠标 78号", "无线鼠镖７８号"])
+def test_search_finds_by_words_what_the_vector_does_not(signatures, query):
+    """Means of hashed characters cannot tell one number from another."""
+    answer = signatures["search"](**request([], query=query))
+    assert "i78" in ids(answer)[:3]
+
+
 def test_search_needs_a_query(signatures):
     with pytest.raises(INVALID, match="query must not be empty"):
         signatures["search"](**request(["i3"]))
