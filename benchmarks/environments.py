@@ -62,11 +62,17 @@ def python_of(requirements: tuple[str, ...]) -> pathlib.Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise MissingDependencyError(
-            "an environment for a peer cannot be made: "
-            f"`{' '.join(command)}` failed: "
-            f"{said[-1] if said else 'it said nothing'}"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False
         )
+        if not done.returncode:
+            return
+        said = (done.stderr or done.stdout).strip().splitlines()
+        reason = said[-1] if said else f"exit code {done.returncode}"
+    except OSError as error:
+        reason = str(error)
+    raise MissingDependencyError(
+        "an environment for a peer cannot be made: "
+        f"`{' '.join(command)}` failed: {reason}"
+    )
