@@ -6,6 +6,7 @@ import typing
 import click
 
 from cli import options
+from cli.encoder_distil import distil
 from cli.terminal import duration, libraries_hushed
 
 if typing.TYPE_CHECKING:
@@ -22,6 +23,9 @@ _SHOWN = 3
 )
 def encoder() -> None:
     """Make text encoders that need no network."""
+
+
+encoder.add_command(distil)
 
 
 @encoder.command(

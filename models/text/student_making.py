@@ -1,0 +1,90 @@
+"""From files of texts to a student's folder: what `encoder distil` does."""
+
+import pathlib
+import typing
+from collections.abc import Sequence
+
+from models.text.distil import distil
+from models.text.distil_settings import DistilSettings, StudentShape
+from models.text.distil_texts import read_texts
+from models.text.fast_wordpiece import FastWordPiece
+from models.text.hub import TextEncoder
+from models.text.student_export import export_student
+from models.text.teacher import TeacherVectors
+from models.text.wordpiece import read_vocabulary
+from models.text.wordpiece_learning import learn_vocabulary
+from schema.errors import DataError
+
+# Live texts are queries, so the student gives the teacher's vectors of those.
+_ROLE = "query"
+
+
+def make_student(
+    sources: Sequence[str],
+    output: pathlib.Path,
+    *,
+    teacher: tuple[str, str],
+    vocabulary: pathlib.Path | None,
+    work_dir: pathlib.Path,
+    shape: StudentShape,
+    settings: DistilSettings,
+    quantisation: str,
+) -> dict[str, typing.Any]:
+    """Trains a student and writes it.
+
+    Args:
+      sources: Texts, see `read_texts`.
+      output: Folder for the student; not there yet.
+      teacher: Handles of the teacher's preprocess model and its encoder, as
+        `TextEncoder.load` takes them.
+      vocabulary: The student's `vocab.txt`; None makes one of the texts.
+      work_dir: Keeps the teacher's vectors and the state of the training.
+      shape: The student's size.
+      settings: How it is trained.
+      quantisation: `none`, `float16` or `int8`.
+
+    Returns:
+      What the encoder's description says of the training: `texts`,
+      `held_out`, `recall@10`, `history`.
+
+    Raises:
+      DataError: `output` is there, or the texts or the vocabulary are bad.
+      MissingDependencyError: The teacher cannot be had.
+    """
+    if output.exists():
+        raise DataError(
+            f"{output} is there already; allowed: a folder that is not"
+        )
+    texts = read_texts(sources)
+    pieces = (
+        read_vocabulary(vocabulary)
+        if vocabulary
+        else learn_vocabulary(texts, settings.vocabulary_size)
+    )
+    tokenizer = FastWordPiece(pieces)
+    encoder = TextEncoder.load(*teacher)
+    distilled = distil(
+        texts,
+        TeacherVectors(work_dir, encoder, _ROLE),
+        tokenizer=tokenizer,
+        vocabulary=pieces,
+        shape=shape,
+        settings=settings,
+        work_dir=work_dir,
+    )
+    report = {
+        "texts": distilled.texts,
+        "held_out": distilled.held_out,
+        "recall@10": distilled.recall,
+        "history": distilled.history,
+    }
+    export_student(
+        output,
+        distilled.student,
+        tokenizer,
+        shape,
+        teacher_digest=encoder.digest,
+        quantisation=quantisation,
+        facts=report,
+    )
+    return report
