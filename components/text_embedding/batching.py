@@ -41,3 +41,15 @@ def pack(token_counts: np.ndarray, budget: int) -> list[np.ndarray]:
         batches.append(order[start : start + rows])
         start += rows
     return batches
+
+
+def budget_for(batch_tokens: int, threads: int) -> int:
+    """Gives every two threads a full batch of rows to multiply.
+
+    A matrix product is cut into rows for the threads, and each needs some
+    hundred of them to run at full speed.
+
+    >>> [budget_for(1024, threads) for threads in (1, 2, 3, 16)]
+    [1024, 1024, 1024, 8192]
+    """
+    return batch_tokens * max(1, threads // 2)

@@ -222,7 +222,14 @@ def write_file(folder: str, keys: np.ndarray, vectors: np.ndarray) -> str:
             use_dictionary=False,
             write_page_checksum=True,
         )
-    FileSystems.rename([made], [target])
+    try:
+        FileSystems.rename([made], [target])
+    except OSError:
+        # Some filesystems rename onto nothing that is there. A run beside
+        # this one wrote the same keys, so its file will do.
+        if not FileSystems.exists(target):
+            raise
+        FileSystems.delete([made])
     return target
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from apache_beam.utils import shared
 
 from components.text_embedding import cache
-from components.text_embedding.batching import pack
+from components.text_embedding.batching import budget_for, pack
 from components.text_embedding.rows import Distinct
 from models.text.settings import TextSettings
 
@@ -123,7 +123,7 @@ class EncodeShard(beam.DoFn):
         )
         done: list[np.ndarray] = []
         vectors: list[np.ndarray] = []
-        batches = pack(counts, self._worker.settings.batch_tokens)
+        batches = pack(counts, self._budget())
         for number, rows in enumerate(batches, 1):
             done.append(positions[rows])
             vectors.append(encoder(tf.constant(left[rows]), role=role).numpy())
@@ -135,6 +135,10 @@ class EncodeShard(beam.DoFn):
                     )
                 yield part
                 done, vectors = [], []
+
+    def _budget(self) -> int:
+        threads = self._worker.threads or len(os.sched_getaffinity(0))
+        return budget_for(self._worker.settings.batch_tokens, threads)
 
     def _load(self):
         if self._encoder is None:

@@ -39,7 +39,8 @@ class TextSettings(Settings):
         `sequence_output` over the text's tokens; empty takes what the
         encoder's description says, else `pooled_output`.
       batch_tokens: Most tokens (rows times the longest row) in one batch of
-        the Beam node, at least 64. Bounds memory: about 40 kB a token.
+        the Beam node for every two threads that encode it, at least 64.
+        Bounds memory: about 40 kB a token.
       shards: Pieces that the distinct texts are cut into for encoding; each
         is sorted by length and encoded by one worker. At least 1.
       cache_dir: Folder where vectors are kept between runs; empty for none.

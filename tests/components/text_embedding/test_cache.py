@@ -1,9 +1,11 @@
 import logging
+import pathlib
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.io.filesystem import BeamIOError
 
 from components.text_embedding import cache
 
@@ -38,6 +40,22 @@ def test_comes_back(folder):
     np.testing.assert_array_equal(vectors, VECTORS[1:2])
     other = cache.key_array([cache.text_key("item", b"a")])
     assert len(cache.read_file(path, other, 4)[0]) == 0
+
+
+def test_where_nothing_is_renamed_onto_a_file(folder, monkeypatch):
+    """As on HDFS: a run beside this one has written the same keys."""
+    path = cache.write_file(folder, KEYS, VECTORS)
+
+    def refuse(*_):
+        raise BeamIOError("exists")
+
+    monkeypatch.setattr(cache.FileSystems, "rename", refuse)
+    assert cache.write_file(folder, KEYS, VECTORS) == path
+    assert [p.name for p in pathlib.Path(folder).iterdir()] == [
+        pathlib.Path(path).name
+    ]
+    with pytest.raises(BeamIOError):
+        cache.write_file(folder, KEYS[:1], VECTORS[:1])
 
 
 def test_roles_have_their_own_keys():
@@ -108,8 +126,6 @@ def null_keys(path):
     "damage", [half, flip, empty, other_columns, not_finite, null_keys]
 )
 def test_damaged_file_is_left_out(folder, damage, caplog):
-    import pathlib
-
     path = pathlib.Path(cache.write_file(folder, KEYS, VECTORS))
     damage(path)
     with caplog.at_level(logging.WARNING):
