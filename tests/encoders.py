@@ -2,6 +2,7 @@
 
 import pathlib
 import string
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,11 @@ VOCABULARY = (
 
 
 def write_tiny_bert(
-    folder: pathlib.Path, *, seed: int = 0, description: dict | None = None
+    folder: pathlib.Path,
+    *,
+    seed: int = 0,
+    description: dict | None = None,
+    vocabulary: Sequence[str] = VOCABULARY,
 ) -> EncoderPaths:
     """Writes a random BERT with a WordPiece tokenizer, as hubs have them.
 
@@ -41,13 +46,14 @@ def write_tiny_bert(
       seed: Of the weights.
       description: What the encoder says of itself; plain hub encoders say
         nothing.
+      vocabulary: Its pieces, with BERT's special ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = folder / "vocab.txt"
-    vocabulary.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    path = folder / "vocab.txt"
+    path.write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     table = tf.lookup.StaticVocabularyTable(
         tf.lookup.TextFileInitializer(
-            str(vocabulary),
+            str(path),
             tf.string,
             tf.lookup.TextFileIndex.WHOLE_LINE,
             tf.int64,
@@ -68,16 +74,19 @@ def write_tiny_bert(
         tokenize=tokenizer.tokenize,
         tokenizer=holder,
         tokens=SpecialTokens(
-            vocab_size=len(VOCABULARY), start=2, end=3, padding=0
+            vocab_size=len(vocabulary),
+            start=vocabulary.index("[CLS]"),
+            end=vocabulary.index("[SEP]"),
+            padding=vocabulary.index("[PAD]"),
         ),
         seq_length=128,
     )
-    export_encoder(paths.encoder, tiny_bert(seed), description)
+    export_encoder(paths.encoder, tiny_bert(seed, len(vocabulary)), description)
     return paths
 
 
-def tiny_bert(seed: int = 0) -> BertEncoder:
-    """Makes a random two-layer BERT over `VOCABULARY`."""
+def tiny_bert(seed: int = 0, words: int = len(VOCABULARY)) -> BertEncoder:
+    """Makes a random two-layer BERT, by default over `VOCABULARY`."""
     random = np.random.default_rng(seed)
 
     def dense(rows, columns):
@@ -89,7 +98,7 @@ def tiny_bert(seed: int = 0) -> BertEncoder:
 
     return BertEncoder(
         word_embedding=DenseEmbedding(
-            random.normal(0, 0.5, (len(VOCABULARY) + 1, HIDDEN)).astype("f4")
+            random.normal(0, 0.5, (words + 1, HIDDEN)).astype("f4")
         ),
         positions=random.normal(0, 0.1, (512, HIDDEN)).astype("f4"),
         types=random.normal(0, 0.1, (2, HIDDEN)).astype("f4"),

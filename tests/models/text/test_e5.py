@@ -194,18 +194,6 @@ def test_folder(e5_paths):
     )
 
 
-def test_fine_tuned_through_keras_layer(e5_paths):
-    layer = tensorflow_hub.KerasLayer(str(e5_paths.encoder), trainable=True)
-    preprocess = tensorflow_hub.load(str(e5_paths.preprocess))
-    inputs = preprocess(tf.constant(TEXTS[:2]))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(inputs)["pooled_output"][:, 0])
-    gradients = tape.gradient(loss, layer.trainable_variables)
-    # Positions, types, norm, 12 layers; the packed words stay frozen.
-    assert len(gradients) == 2 + 2 + 12 * 12
-    assert all(gradient is not None for gradient in gradients)
-
-
 def test_build_is_idempotent_and_whole(e5_paths, tmp_path):
     root = e5_paths.encoder.parent
     stamp = (root / "encoder/saved_model.pb").stat().st_mtime_ns

@@ -51,28 +51,6 @@ def test_preprocess_as_tf_hub_documents_it(tiny_bert_paths):
     assert special["end_of_segment_id"].numpy() == 3
 
 
-def test_fine_tuned_through_keras_layer(tiny_bert_paths):
-    preprocess = tensorflow_hub.load(str(tiny_bert_paths.preprocess))
-    layer = tensorflow_hub.KerasLayer(
-        str(tiny_bert_paths.encoder), trainable=True
-    )
-    inputs = preprocess(tf.constant(TEXTS))
-    with tf.GradientTape() as tape:
-        outputs = layer(inputs, training=True)
-        loss = tf.reduce_sum(outputs["pooled_output"][:, 0])
-    assert set(outputs) == {
-        "pooled_output",
-        "sequence_output",
-        "encoder_outputs",
-        "default",
-    }
-    variables = layer.trainable_variables
-    gradients = tape.gradient(loss, variables)
-    assert len(variables) == 3 + 2 + 2 * 12 + 2
-    # The key's bias cancels in the softmax, yet has a gradient of zeros.
-    assert all(gradient is not None for gradient in gradients)
-
-
 def test_alone_and_in_a_batch(encoder):
     together = encoder(tf.constant(TEXTS)).numpy()
     assert together.shape == (4, HIDDEN)
@@ -81,15 +59,6 @@ def test_alone_and_in_a_batch(encoder):
         np.testing.assert_allclose(alone, vector, atol=1e-5)
     distances = np.abs(together[:, None] - together[None]).max(-1)
     assert (distances + np.eye(4) > 1e-3).all()
-
-
-@pytest.mark.parametrize(
-    "text", ["", "   ", "\u3000\u00a0", "\n\t\x00", b"\xff\xfe"]
-)
-def test_nothing_to_encode_is_zero(encoder, text):
-    vectors = encoder(tf.constant([text, "鼠标"])).numpy()
-    assert not vectors[0].any()
-    assert vectors[1].any()
 
 
 @pytest.mark.parametrize(
