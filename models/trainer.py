@@ -17,6 +17,7 @@ from models.item_table import (
 )
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
+from models.text.encoder_pair import EncoderPair
 from models.text.hub import TextEncoder
 from schema.errors import DataError
 
@@ -251,13 +252,21 @@ def _fit_ranking(model, files, prepare, training, run_dir):
 
 
 def _text_encoder(encoder):
+    """Loads what made the text vectors: one encoder, or one for each role."""
     if not encoder["dimension"]:
         return None
+    items = _load_encoder(encoder)
+    if "query" not in encoder:
+        return items
+    return EncoderPair(items, _load_encoder(encoder["query"]))
+
+
+def _load_encoder(named):
     return TextEncoder.load(
-        encoder["preprocess"],
-        encoder["encoder"],
-        seq_length=encoder.get("seq_length", 0),
-        pooling=encoder.get("pooling", ""),
+        named["preprocess"],
+        named["encoder"],
+        seq_length=named.get("seq_length", 0),
+        pooling=named.get("pooling", ""),
     )
 
 

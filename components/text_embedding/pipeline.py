@@ -31,6 +31,7 @@ from components.text_embedding.rows import (
     parse_queries,
 )
 from models.text import characters
+from models.text.encoder_pair import check_space
 from models.text.resolve import Description, EncoderPaths, resolve
 from models.text.settings import TextSettings
 from schema.errors import DataError
@@ -67,29 +68,25 @@ def run_text_embedding(
       pipeline: Empty; it is run here.
 
     Raises:
-      DataError: An input is missing, or an id is not UTF-8.
+      DataError: An input is missing, an id is not UTF-8, or the vectors of
+        items and queries would not be in one space.
       MissingDependencyError: The encoder cannot be had.
     """
     queries_path = os.path.join(paths.queries, "queries.parquet")
     if not FileSystems.exists(queries_path):
         raise DataError(f"{queries_path} is missing")
-    encoder = resolve(settings.preprocess, settings.encoder)
-    description = _describe(encoder, settings)
-    cache_dir = ""
-    if settings.cache_dir:
-        cache_dir = FileSystems.join(
-            settings.cache_dir, _cache_name(description)
-        )
-        cache.prepare(cache_dir)
+    by_role = {role: settings.for_role(role) for role in OUTPUTS}
+    if settings.query_encoder:
+        check_space(_paths(by_role["item"]), _paths(by_role["query"]))
     direct = pipeline.options.view_as(DirectOptions)
-    worker = Worker(
-        settings=settings,
-        cache_dir=cache_dir,
-        dimension=description["dimension"],
-        threads=threads_a_worker(
-            direct.direct_running_mode, direct.direct_num_workers
-        ),
+    threads = threads_a_worker(
+        direct.direct_running_mode, direct.direct_num_workers
     )
+    # Roles that have one encoder share what is loaded.
+    workers = {
+        own: _worker(own, threads) for own in dict.fromkeys(by_role.values())
+    }
+    handles = {own: shared.Shared() for own in workers}
     if not FileSystems.exists(paths.text_vectors):
         FileSystems.mkdirs(paths.text_vectors)
     with pipeline as p:
@@ -110,16 +107,19 @@ def run_text_embedding(
             | "ParseQueries" >> beam.Map(parse_queries)
             | "ShardQueries" >> beam.FlatMap(by_shard, "query", settings.shards)
         )
-        encoded = (
-            (items, queries)
-            | "Texts" >> beam.Flatten()
-            | "GroupByShard" >> beam.GroupByKey()
-            | "Encode"
-            >> beam.ParDo(EncodeShard(worker, shared.Shared())).with_outputs(
-                *OUTPUTS, COUNTS
+        counts = []
+        for role, texts in (("item", items), ("query", queries)):
+            own = by_role[role]
+            name, column = OUTPUTS[role]
+            encoded = (
+                texts
+                | f"GroupByShard_{role}" >> beam.GroupByKey()
+                | f"Encode_{role}"
+                >> beam.ParDo(
+                    EncodeShard(workers[own], handles[own])
+                ).with_outputs(role, COUNTS)
             )
-        )
-        for role, (name, column) in OUTPUTS.items():
+            counts.append(encoded[COUNTS])
             _ = encoded[role] | f"Write_{role}" >> (
                 beam.io.WriteToParquetBatched(
                     os.path.join(
@@ -132,16 +132,34 @@ def run_text_embedding(
                 )
             )
         _ = (
-            encoded[COUNTS]
+            counts
+            | "Counts" >> beam.Flatten()
             | "Sum" >> beam.CombineGlobally(_sum)
             | "WriteEncoder"
             >> beam.Map(
                 _write_encoder,
                 os.path.join(paths.text_vectors, "encoder.json"),
                 settings,
-                description,
+                _about(settings),
             )
         )
+
+
+def _worker(settings: TextSettings, threads: int) -> Worker:
+    """Says how one encoder is run, and makes its cache."""
+    description = _describe(settings)
+    cache_dir = ""
+    if settings.cache_dir:
+        cache_dir = FileSystems.join(
+            settings.cache_dir, _cache_name(description)
+        )
+        cache.prepare(cache_dir)
+    return Worker(
+        settings=settings,
+        cache_dir=cache_dir,
+        dimension=description["dimension"],
+        threads=threads,
+    )
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:
@@ -155,11 +173,18 @@ def _sum(counts: Iterable[Counts]) -> Counts:
     return total
 
 
-def _describe(encoder: EncoderPaths, settings: TextSettings) -> dict:
+def _paths(settings: TextSettings) -> EncoderPaths:
+    return resolve(settings.preprocess, settings.encoder)
+
+
+def _describe(settings: TextSettings) -> dict:
     """Says which vectors the encoder gives, without loading it."""
+    encoder = _paths(settings)
     own = Description.read(encoder.encoder)
     return {
         "dimension": own.dimension,
+        "preprocess": settings.preprocess,
+        "encoder": settings.encoder,
         "preprocess_path": str(encoder.preprocess),
         "encoder_path": str(encoder.encoder),
         "digest": encoder.digest(),
@@ -175,23 +200,27 @@ def _cache_name(description: dict) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+def _about(settings: TextSettings) -> dict:
+    about = _describe(settings.for_role("item"))
+    if settings.query_encoder:
+        about["query"] = _describe(settings.for_role("query"))
+    return about
+
+
 def _write_encoder(
-    counts: Counts,
-    path: str,
-    settings: TextSettings,
-    description: dict,
+    counts: Counts, path: str, settings: TextSettings, about: dict
 ) -> None:
-    dimension = description["dimension"] or counts.dimension
+    dimension = about["dimension"] or counts.dimension
     if not dimension:
         # No text at all, and a folder that does not say: ask the encoder.
         from models.text.hub import TextEncoder
 
-        dimension = TextEncoder.from_settings(settings).dimension
+        dimension = TextEncoder.from_settings(
+            settings.for_role("item")
+        ).dimension
     content = {
-        **description,
+        **about,
         "dimension": dimension,
-        "preprocess": settings.preprocess,
-        "encoder": settings.encoder,
         "encoded": counts.encoded,
         "from_cache": counts.from_cache,
     }

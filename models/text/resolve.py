@@ -81,12 +81,15 @@ class Description:
       seq_length: Longest sequence in tokens.
       pooling: `pooled_output` or `mean`, see `TextSettings.pooling`.
       prefixes: What is put before a text, by role.
+      teacher: Digest of the encoder in whose space the vectors are, where
+        they are not in one of their own.
     """
 
     dimension: int = 0
     seq_length: int = DEFAULT_SEQ_LENGTH
     pooling: str = "pooled_output"
     prefixes: dict[str, str] = dataclasses.field(default_factory=dict)
+    teacher: str = ""
 
     @classmethod
     def read(cls, encoder: pathlib.Path) -> "Description":
@@ -107,6 +110,7 @@ class Description:
                 and made.seq_length > 3
                 and made.pooling in POOLINGS[1:]
                 and set(made.prefixes) <= set(ROLES)
+                and isinstance(made.teacher, str)
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error

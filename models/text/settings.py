@@ -44,6 +44,10 @@ class TextSettings(Settings):
       shards: Pieces that the distinct texts are cut into for encoding; each
         is sorted by length and encoded by one worker. At least 1.
       cache_dir: Folder where vectors are kept between runs; empty for none.
+      query_preprocess: As `preprocess`, for queries alone: a student of the
+        encoder (`daogou encoder distil`), which answers while somebody
+        waits. Length and pooling are those that it says. Empty: `preprocess`.
+      query_encoder: The student's encoder; empty: `encoder`.
     """
 
     preprocess: str = "tensorflow/bert_zh_preprocess/3"
@@ -53,6 +57,8 @@ class TextSettings(Settings):
     batch_tokens: int = 1024
     shards: int = 8
     cache_dir: str = ""
+    query_preprocess: str = ""
+    query_encoder: str = ""
 
     def __post_init__(self):
         for field in ("preprocess", "encoder"):
@@ -62,12 +68,21 @@ class TextSettings(Settings):
                 "a TF-Hub handle, a folder or the name of an encoder such as "
                 f"{E5_SMALL_ZH!r}",
             )
-        named = is_name(self.preprocess) or is_name(self.encoder)
+        for prefix in ("", "query_"):
+            preprocess = getattr(self, f"{prefix}preprocess")
+            encoder = getattr(self, f"{prefix}encoder")
+            named = is_name(preprocess) or is_name(encoder)
+            self.check(
+                f"{prefix}preprocess",
+                not named or preprocess == encoder,
+                f"the encoder's, which is {encoder!r}, where one is a name: "
+                "their token ids belong together",
+            )
         self.check(
-            "preprocess",
-            not named or self.preprocess == self.encoder,
-            f"the encoder's, which is {self.encoder!r}, where one is a name: "
-            "their token ids belong together",
+            "query_preprocess",
+            bool(self.query_preprocess) == bool(self.query_encoder),
+            f"given exactly if query_encoder is, which is "
+            f"{self.query_encoder!r}",
         )
         self.check(
             "seq_length",
@@ -77,3 +92,23 @@ class TextSettings(Settings):
         self.check("pooling", self.pooling in POOLINGS, f"one of {POOLINGS}")
         self.check("batch_tokens", self.batch_tokens >= 64, "at least 64")
         self.check("shards", self.shards >= 1, "at least 1")
+
+    def for_role(self, role: str) -> "TextSettings":
+        """Returns what encodes texts of a role, with `encoder` its encoder.
+
+        Args:
+          role: `item` or `query`.
+        """
+        if role != "query" or not self.query_encoder:
+            return dataclasses.replace(
+                self, query_preprocess="", query_encoder=""
+            )
+        return dataclasses.replace(
+            self,
+            preprocess=self.query_preprocess,
+            encoder=self.query_encoder,
+            seq_length=0,
+            pooling="",
+            query_preprocess="",
+            query_encoder="",
+        )
