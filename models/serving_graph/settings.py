@@ -29,7 +29,7 @@ class ServableSettings(Settings):
     max_history: int = 50
     exclude_seen: bool = False
     search_text_weight: float = 0.7
-    search_words_weight: float = 0.2
+    search_words_weight: float = 0.1
     similar_text_weight: float = 0.5
     num_warmup: int = 2
 
