@@ -128,6 +128,7 @@ def test_options_reach_the_runner(calls, tmp_path):
         "data": tmp_path,
         "runs": tmp_path / "runs",
         "seed": 5,
+        "text_models": None,
         "use_cache": False,
         "verbose": True,
     }
@@ -165,3 +166,22 @@ def test_data_only_writes_tables_and_runs_nothing(calls, tmp_path):
     data_dir = pathlib.Path(tmp_path) / "tiny" / "data"
     assert f"tables: {data_dir}" in result.stdout
     assert pq.ParquetDataset(data_dir / "events").read().num_rows > 1000
+
+
+def test_encoder_is_found_before_anything_runs(calls, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["run", "--preset", "demo", "--runs", str(tmp_path)]
+    done = CliRunner().invoke(main, [*words, "--encoder", "bge"])
+    assert done.exit_code == 1
+    assert "daogou encoder import DIR --name bge" in done.stderr
+    assert not calls
+    done = CliRunner().invoke(main, [*words, "--preprocess", "bge"])
+    assert "--preprocess goes with --encoder" in done.stderr
+    for part in ("preprocess", "encoder"):
+        folder = tmp_path / "own" / part
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [*words, "--encoder", "./own"])
+    assert done.exit_code == 0, done.output
+    assert calls["text_models"] == (str(tmp_path / "own"),) * 2
