@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from models.metrics import prior_log_loss
+from models.metrics.ranking import prior_log_loss
 
 OVERALL = "overall"
 _LABEL = "label_"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models import metrics
 from models.baselines import Baseline, ItemSequences
+from models.metrics import catalogue_order, retrieval
 
 TOP = 10
 # An item is of the head when it is among the fifth most popular and has more
@@ -100,8 +100,8 @@ class Result:
 
     def _of(self, mask):
         return {
-            **metrics.retrieval_metrics(self.ranks[mask]),
-            "coverage@10": metrics.coverage(self.top[mask], self.num_items),
+            **retrieval.retrieval_metrics(self.ranks[mask]),
+            "coverage@10": retrieval.coverage(self.top[mask], self.num_items),
         }
 
 
@@ -133,7 +133,7 @@ def evaluate(
       num_items: Size of the catalogue.
       settings: `exclude_seen` and `chunk_megabytes` act here.
     """
-    order = metrics.tie_order(num_items)
+    order = catalogue_order.tie_order(num_items)
     rows = settings.chunk_megabytes * 2**20 // (4 * _COPIES * num_items)
     rows = int(np.clip(rows, 1, _MOST_ROWS))
     ranks, top, top_scores = [], [], []
@@ -144,9 +144,11 @@ def evaluate(
             seen = queries.histories.slice(first, last)
             block[seen.sequence_of_step(), seen.rows] = -np.inf
         ranks.append(
-            metrics.target_ranks(block, queries.targets[first:last], order)
+            catalogue_order.target_ranks(
+                block, queries.targets[first:last], order
+            )
         )
-        best = metrics.top_items(block, TOP, order)
+        best = catalogue_order.top_items(block, TOP, order)
         top.append(best)
         top_scores.append(
             np.take_along_axis(block, np.maximum(best, 0), axis=1)

@@ -3,44 +3,46 @@ import math
 import numpy as np
 import pytest
 
-from models import metrics
+from models.metrics import catalogue_order, ranking, retrieval
 
 ORDER = np.arange(5, dtype=np.int32)
 
 
 def test_ranks_count_the_items_above():
     scores = np.array([[0.1, 0.2, 0.9, 0.5, 0.0], [5, 4, 3, 2, 1]], np.float32)
-    ranks = metrics.target_ranks(scores, np.array([3, 4]), ORDER)
+    ranks = catalogue_order.target_ranks(scores, np.array([3, 4]), ORDER)
     assert ranks.tolist() == [1, 4]
 
 
 def test_ties_follow_the_order_not_the_column():
     scores = np.zeros((3, 5), np.float32)
     order = np.array([4, 3, 2, 1, 0], np.int32)
-    ranks = metrics.target_ranks(scores, np.array([0, 2, 4]), order)
+    ranks = catalogue_order.target_ranks(scores, np.array([0, 2, 4]), order)
     assert ranks.tolist() == [4, 2, 0]
 
 
 def test_constant_scores_are_right_as_often_as_chance():
     num_items = 1000
-    order = metrics.tie_order(num_items)
+    order = catalogue_order.tie_order(num_items)
     scores = np.zeros((num_items, num_items), np.float32)
-    ranks = metrics.target_ranks(scores, np.arange(num_items), order)
+    ranks = catalogue_order.target_ranks(scores, np.arange(num_items), order)
     assert sorted(ranks.tolist()) == list(range(num_items))
     # The head of the catalogue is not favoured.
-    assert 0.05 < metrics.recall_at_k(ranks[:200], 100) < 0.16
+    assert 0.05 < retrieval.recall_at_k(ranks[:200], 100) < 0.16
 
 
 def test_tie_order_is_the_same_every_time():
-    assert (metrics.tie_order(50) == metrics.tie_order(50)).all()
-    assert sorted(metrics.tie_order(50)) == list(range(50))
+    assert (
+        catalogue_order.tie_order(50) == catalogue_order.tie_order(50)
+    ).all()
+    assert sorted(catalogue_order.tie_order(50)) == list(range(50))
 
 
 def test_excluded_target_is_a_miss():
     scores = np.array([[1.0, -np.inf, 0.5]], np.float32)
-    ranks = metrics.target_ranks(scores, np.array([1]), ORDER[:3])
-    assert ranks[0] == metrics.UNREACHABLE
-    assert metrics.retrieval_metrics(ranks) == {
+    ranks = catalogue_order.target_ranks(scores, np.array([1]), ORDER[:3])
+    assert ranks[0] == catalogue_order.UNREACHABLE
+    assert retrieval.retrieval_metrics(ranks) == {
         "recall@10": 0.0,
         "recall@50": 0.0,
         "ndcg@10": 0.0,
@@ -51,19 +53,19 @@ def test_excluded_target_is_a_miss():
 def test_nan_scores_are_refused():
     scores = np.array([[1.0, 0.5], [0.0, np.nan]], np.float32)
     with pytest.raises(ValueError, match="query 1 for item row 1"):
-        metrics.target_ranks(scores, np.array([0, 0]), ORDER[:2])
+        catalogue_order.target_ranks(scores, np.array([0, 0]), ORDER[:2])
 
 
 def test_top_items_agree_with_ranks_under_many_ties():
     rng = np.random.default_rng(0)
     scores = rng.integers(0, 4, (40, 30)).astype(np.float32)
     scores[rng.random(scores.shape) < 0.2] = -np.inf
-    order = metrics.tie_order(30)
-    top = metrics.top_items(scores, 10, order)
+    order = catalogue_order.tie_order(30)
+    top = catalogue_order.top_items(scores, 10, order)
     for row in range(40):
         for place, item in enumerate(top[row]):
             if item >= 0:
-                rank = metrics.target_ranks(
+                rank = catalogue_order.target_ranks(
                     scores[row : row + 1], np.array([item]), order
                 )
                 assert rank[0] == place
@@ -71,12 +73,14 @@ def test_top_items_agree_with_ranks_under_many_ties():
 
 def test_top_items_pads_where_nothing_is_left():
     scores = np.array([[-np.inf, 2.0, -np.inf]], np.float32)
-    assert metrics.top_items(scores, 9, ORDER[:3]).tolist() == [[1, -1, -1]]
+    assert catalogue_order.top_items(scores, 9, ORDER[:3]).tolist() == [
+        [1, -1, -1]
+    ]
 
 
 def test_retrieval_metrics_by_hand():
     ranks = np.array([0, 2, 10, 60])
-    values = metrics.retrieval_metrics(ranks)
+    values = retrieval.retrieval_metrics(ranks)
     assert values["recall@10"] == 0.5
     assert values["recall@50"] == 0.75
     assert values["ndcg@10"] == pytest.approx((1 + 0.5) / 4)
@@ -84,41 +88,41 @@ def test_retrieval_metrics_by_hand():
 
 
 def test_no_queries_give_nan_not_zero():
-    values = metrics.retrieval_metrics(np.zeros(0, np.int64))
+    values = retrieval.retrieval_metrics(np.zeros(0, np.int64))
     assert all(math.isnan(value) for value in values.values())
 
 
 def test_coverage_counts_distinct_items():
     top = np.array([[0, 1, -1], [1, 2, -1]], np.int32)
-    assert metrics.coverage(top, 6) == 0.5
+    assert retrieval.coverage(top, 6) == 0.5
 
 
 def test_log_loss_by_hand():
-    value = metrics.log_loss([1, 0], [0.8, 0.4], [3, 1])
+    value = ranking.log_loss([1, 0], [0.8, 0.4], [3, 1])
     assert value == pytest.approx(-(3 * math.log(0.8) + math.log(0.6)) / 4)
     # Certain and wrong costs much, yet a finite amount.
-    assert metrics.log_loss([1], [0.0]) == pytest.approx(-math.log(1e-7))
-    assert math.isnan(metrics.log_loss([1], [0.5], [0.0]))
+    assert ranking.log_loss([1], [0.0]) == pytest.approx(-math.log(1e-7))
+    assert math.isnan(ranking.log_loss([1], [0.5], [0.0]))
 
 
 def test_prior_is_what_saying_the_mean_costs():
     labels, weights = np.array([1, 0, 0, 1]), np.array([1.0, 5.0, 2.0, 1.0])
     mean = np.average(labels, weights=weights)
-    assert metrics.prior_log_loss(mean) == pytest.approx(
-        metrics.log_loss(labels, np.full(4, mean), weights)
+    assert ranking.prior_log_loss(mean) == pytest.approx(
+        ranking.log_loss(labels, np.full(4, mean), weights)
     )
-    assert metrics.prior_log_loss(1.0) == 0.0
+    assert ranking.prior_log_loss(1.0) == 0.0
 
 
 def test_auc_by_hand():
     # Pairs (0.8, 0.3) and (0.3, 0.3): one win, one tie.
-    assert metrics.auc([1, 0, 1], [0.8, 0.3, 0.3]) == pytest.approx(0.75)
+    assert ranking.auc([1, 0, 1], [0.8, 0.3, 0.3]) == pytest.approx(0.75)
     # The first positive counts three times.
-    assert metrics.auc([1, 0, 1], [0.8, 0.3, 0.3], [3, 1, 1]) == pytest.approx(
+    assert ranking.auc([1, 0, 1], [0.8, 0.3, 0.3], [3, 1, 1]) == pytest.approx(
         3.5 / 4
     )
-    assert math.isnan(metrics.auc([1, 1], [0.1, 0.2]))
-    assert math.isnan(metrics.auc([], []))
+    assert math.isnan(ranking.auc([1, 1], [0.1, 0.2]))
+    assert math.isnan(ranking.auc([], []))
 
 
 def test_auc_and_log_loss_agree_with_sklearn():
@@ -127,10 +131,10 @@ def test_auc_and_log_loss_agree_with_sklearn():
     labels = rng.integers(0, 2, 500)
     scores = np.round(rng.random(500) * 0.6 + labels * 0.2, 2) + 0.01
     weights = rng.random(500) * 4
-    assert metrics.auc(labels, scores, weights) == pytest.approx(
+    assert ranking.auc(labels, scores, weights) == pytest.approx(
         sklearn.roc_auc_score(labels, scores, sample_weight=weights)
     )
-    assert metrics.log_loss(labels, scores, weights) == pytest.approx(
+    assert ranking.log_loss(labels, scores, weights) == pytest.approx(
         sklearn.log_loss(labels, scores, sample_weight=weights)
     )
 
@@ -142,8 +146,10 @@ def test_ndcg_agrees_with_sklearn():
     targets = rng.integers(0, 40, 30)
     truth = np.zeros((30, 40))
     truth[np.arange(30), targets] = 1
-    ranks = metrics.target_ranks(scores, targets, metrics.tie_order(40))
-    assert metrics.ndcg_at_k(ranks, 10) == pytest.approx(
+    ranks = catalogue_order.target_ranks(
+        scores, targets, catalogue_order.tie_order(40)
+    )
+    assert retrieval.ndcg_at_k(ranks, 10) == pytest.approx(
         sklearn.ndcg_score(truth, scores, k=10)
     )
 
@@ -152,13 +158,13 @@ def test_group_auc_looks_inside_users_only():
     labels = [1, 0, 1, 0, 1, 1]
     scores = [0.2, 0.1, 0.8, 0.9, 0.5, 0.6]
     users = ["b", "b", "a", "a", "c", "c"]
-    values, weight = metrics.grouped_auc(labels, scores, users)
+    values, weight = ranking.grouped_auc(labels, scores, users)
     assert values[:2].tolist() == [0.0, 1.0]
     assert math.isnan(values[2])
     assert weight.tolist() == [2.0, 2.0, 2.0]
-    assert metrics.group_auc(labels, scores, users) == 0.5
+    assert ranking.group_auc(labels, scores, users) == 0.5
     # Weight 3 on the user whose order is right.
-    assert metrics.group_auc(
+    assert ranking.group_auc(
         labels, scores, users, [3, 3, 1, 1, 1, 1]
     ) == pytest.approx(0.75)
 
@@ -169,16 +175,16 @@ def test_grouped_auc_equals_auc_of_each_group():
     scores = np.round(rng.random(300), 1)
     users = rng.integers(0, 7, 300)
     weights = rng.random(300)
-    values, _ = metrics.grouped_auc(labels, scores, users, weights)
+    values, _ = ranking.grouped_auc(labels, scores, users, weights)
     for user in range(7):
         own = users == user
         assert values[user] == pytest.approx(
-            metrics.auc(labels[own], scores[own], weights[own])
+            ranking.auc(labels[own], scores[own], weights[own])
         )
 
 
 def test_calibration_error_by_hand():
     # Bin 0.2: predicts 0.25, is 0.5 (2 examples); bin 0.9: predicts 0.9, is 1.
-    value = metrics.calibration_error([1, 0, 1], [0.25, 0.25, 0.9])
+    value = ranking.calibration_error([1, 0, 1], [0.25, 0.25, 0.9])
     assert value == pytest.approx((2 * 0.25 + 1 * 0.1) / 3)
-    assert metrics.calibration_error([1, 0], [1.0, 0.0]) == 0.0
+    assert ranking.calibration_error([1, 0], [1.0, 0.0]) == 0.0

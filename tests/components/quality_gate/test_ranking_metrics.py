@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models import metrics
+from models.metrics.ranking import auc, log_loss
 
 
 @pytest.fixture(scope="module")
@@ -15,16 +15,14 @@ def test_tfma_agrees_with_our_own_metrics(ranking, columns):
     label, chance = columns["label"], columns["chance"]
     weight = columns["weight"]
     overall = ranking["click"]["overall"]
-    assert overall["auc"] == pytest.approx(
-        metrics.auc(label, chance, weight), abs=1e-3
-    )
+    assert overall["auc"] == pytest.approx(auc(label, chance, weight), abs=1e-3)
     assert overall["log_loss"] == pytest.approx(
-        metrics.log_loss(label, chance, weight), rel=1e-4
+        log_loss(label, chance, weight), rel=1e-4
     )
     mean = np.average(label, weights=weight)
     assert overall["mean_label"] == pytest.approx(mean)
     assert overall["prior_log_loss"] == pytest.approx(
-        metrics.log_loss(label, np.full(300, mean), weight)
+        log_loss(label, np.full(300, mean), weight)
     )
     # Rows, not weights.
     assert overall["examples"] == 300
@@ -41,7 +39,7 @@ def test_slices_are_those_rows(ranking, columns):
     }
     web = columns["device"] == "web"
     assert ranking["click"]["device=web"]["auc"] == pytest.approx(
-        metrics.auc(
+        auc(
             columns["label"][web],
             columns["chance"][web],
             columns["weight"][web],
@@ -83,6 +81,6 @@ def test_a_single_head_keeps_its_name(evaluate, columns):
     ranking = read_ranking(folder)
     assert set(ranking) == set(read_calibration(folder)) == {"click"}
     assert ranking["click"]["overall"]["auc"] == pytest.approx(
-        metrics.auc(columns["label"], columns["chance"], columns["weight"]),
+        auc(columns["label"], columns["chance"], columns["weight"]),
         abs=1e-3,
     )

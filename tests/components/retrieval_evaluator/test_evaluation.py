@@ -9,8 +9,8 @@ from components.retrieval_evaluator.evaluation import (
     scores_of_vectors,
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models import metrics
 from models.baselines import ItemSequences, Popularity
+from models.metrics import retrieval
 from schema.settings import SettingsError
 
 
@@ -131,7 +131,7 @@ def test_slices_add_up():
         assert sum(part["queries"] for part in parts) == 200
         mean = sum(part["queries"] * part["recall@10"] for part in parts) / 200
         assert mean == pytest.approx(result.overall()["recall@10"])
-    assert result.overall()["recall@10"] == metrics.recall_at_k(
+    assert result.overall()["recall@10"] == retrieval.recall_at_k(
         result.ranks, 10
     )
 

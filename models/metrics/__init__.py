@@ -1,0 +1,1 @@
+"""Metrics: one code for every model, baseline and peer that is compared."""
