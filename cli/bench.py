@@ -7,12 +7,16 @@ import sys
 
 import click
 
-from cli import options
+from cli import bench_quality, options
 
 
 @click.group(epilog=options.examples("daogou bench text --data ../shared/data"))
 def bench() -> None:
     """Measure Daogou, peers beside it, on this machine."""
+
+
+bench.add_command(bench_quality.coldstart)
+bench.add_command(bench_quality.search)
 
 
 def _file(name: str, argument: str, text: str):

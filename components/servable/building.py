@@ -155,6 +155,10 @@ def for_serving(model):
     for name in _NOT_SERVED:
         if hasattr(model, name):
             delattr(model, name)
+    # Where queries have an encoder of their own, that of the items goes too.
+    encoder = getattr(model, "encoder", None)
+    if hasattr(encoder, "items"):
+        del encoder.items
     return model
 
 

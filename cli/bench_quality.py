@@ -1,0 +1,156 @@
+"""`daogou bench coldstart`, `daogou bench search`: what a run is good for."""
+
+import json
+import pathlib
+import sys
+import typing
+
+import click
+
+from cli import options
+from cli.terminal import libraries_hushed
+
+if typing.TYPE_CHECKING:
+
+    from cli.main import Session
+
+_json_file = click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    default=None,
+    metavar="FILE",
+    help="Write the figures here too.",
+)
+
+
+@click.command(
+    epilog=options.examples(
+        "daogou bench coldstart --preset demo",
+        "daogou bench coldstart --preset movielens --epochs 20 "
+        "--json coldstart.json",
+    )
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 0.5),
+    default=0.2,
+    show_default=True,
+    help="Of the items, for those unseen and those seen up to 5 times.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Of each training, at most; as the run had it by default.",
+)
+@options.runs
+@options.preset_of_newest_run
+@_json_file
+@click.pass_obj
+def coldstart(
+    session: "Session",
+    *,
+    share: float,
+    epochs: int | None,
+    runs: pathlib.Path,
+    preset: str | None,
+    json_path: pathlib.Path | None,
+) -> None:
+    """Hold items out, train with and without text, and ask for them.
+
+    On the artifacts of the newest finished run, which stay as they are. The
+    best content-kNN is the best of those that are tried on the evaluation.
+    """
+    from cli.reports import newest_report
+
+    report = newest_report(runs, preset)
+    with libraries_hushed(show=session.debug):
+        from benchmarks import coldstart as benchmark
+        from pipeline import presets
+
+        artifacts, model, training = benchmark.artifacts_of(runs, report.preset)
+        result = benchmark.run(
+            artifacts,
+            model,
+            training,
+            presets.by_name(report.preset).retrieval_evaluation,
+            benchmark.Options(share=share, max_epochs=epochs or 0),
+        )
+    groups = list(result["queries"])
+    rows = [
+        (method, [f"{found[group]['recall@50']:.3f}" for group in groups])
+        for method, found in result["methods"].items()
+    ]
+    rows.append(
+        ("random", [f"{result['random']['recall@50']:.3f}"] * len(groups))
+    )
+    names = [f"{name} ({result['queries'][name]})" for name in groups]
+    _print("recall@50 by how often the target was seen", names, rows)
+    _write(json_path, report.preset, result)
+
+
+@click.command(epilog=options.examples("daogou bench search --preset demo"))
+@options.runs
+@options.preset_of_newest_run
+@_json_file
+@click.pass_obj
+def search(
+    session: "Session",
+    *,
+    runs: pathlib.Path,
+    preset: str | None,
+    json_path: pathlib.Path | None,
+) -> None:
+    """Ask sixty hand-written queries, and look at the leaves that come.
+
+    For runs on the simulated mall, whose categories the queries mean.
+    """
+    from cli.reports import newest_report
+
+    report = newest_report(runs, preset)
+    with libraries_hushed(show=session.debug):
+        from benchmarks import search as benchmark
+
+        result = benchmark.run(
+            report.place("servable"), int(report.values["started_at"])
+        )
+    rows = [
+        (kind, [f"{found['found']}/{found['cases']}", f"{found['share']:.3f}"])
+        for kind, found in (*result["kinds"].items(), ("all", result["all"]))
+    ]
+    names = ["right leaf in the first 5", "share of the first 5"]
+    _print("queries", names, rows)
+    for missed in result["missed"]:
+        leaves = [path.rpartition("/")[2] for path in missed["came"]]
+        click.echo(f"missed: {missed['query']} → {', '.join(leaves)}")
+    _write(json_path, report.preset, result)
+
+
+def _print(
+    title: str, columns: list[str], rows: list[tuple[str, list[str]]]
+) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from cli.terminal import output_console
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(title, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, values in rows:
+        table.add_row(name, *values)
+    output_console().print(table)
+
+
+def _write(path: pathlib.Path | None, preset: str, result: dict) -> None:
+    if path is None:
+        return
+    command = " ".join(["daogou", *sys.argv[1:]])
+    document = {"command": command, "preset": preset, **result}
+    path.write_text(
+        json.dumps(document, ensure_ascii=False, indent=1) + "\n",
+        encoding="utf-8",
+    )
+    click.echo(f"figures: {path}")
