@@ -77,22 +77,19 @@ def read_lineage(metadata_path: pathlib.Path, version: str) -> Lineage:
 
 
 def _open(path) -> "metadata_store.MetadataStore":
-    from ml_metadata import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
+    from ml_metadata import metadata_store, proto
 
-    config = metadata_store_pb2.ConnectionConfig()
+    config = proto.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = (
-        metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    )
+    config.sqlite.connection_mode = proto.SqliteMetadataSourceConfig.READONLY
     return metadata_store.MetadataStore(config)
 
 
 def _producer(store, artifact):
     """Returns the execution that made an artifact first, cached ones left."""
-    from ml_metadata.proto import metadata_store_pb2
+    from ml_metadata import proto
 
-    made = metadata_store_pb2.Event.OUTPUT
+    made = proto.Event.OUTPUT
     events = [
         event
         for event in store.get_events_by_artifact_ids([artifact.id])
@@ -103,12 +100,12 @@ def _producer(store, artifact):
 
 
 def _inputs(store, execution) -> dict:
-    from ml_metadata.proto import metadata_store_pb2
+    from ml_metadata import proto
 
     events = [
         event
         for event in store.get_events_by_execution_ids([execution.id])
-        if event.type == metadata_store_pb2.Event.INPUT
+        if event.type == proto.Event.INPUT
     ]
     artifacts = {
         artifact.id: artifact

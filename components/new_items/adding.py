@@ -149,5 +149,6 @@ def _who_chose(item_id: bytes, users: dict[str, np.ndarray]) -> dict:
     not know the new item is never pushed.
     """
     history = users[_HISTORY].copy()
-    history[0, max(np.count_nonzero(history[0] != b"") - 1, 0)] = item_id
+    steps = int(np.count_nonzero(history[0] != b""))
+    history[0, max(steps - 1, 0)] = item_id
     return users | {_HISTORY: history}

@@ -157,7 +157,7 @@ def for_serving(model):
             delattr(model, name)
     # Where queries have an encoder of their own, that of the items goes too.
     encoder = getattr(model, "encoder", None)
-    if hasattr(encoder, "items"):
+    if encoder is not None and hasattr(encoder, "items"):
         del encoder.items
     return model
 

@@ -55,7 +55,7 @@ class TextSearch(tf.Module):
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
-            lambda chunk: self._search_chunk(*chunk, k),
+            lambda chunk: self._search_chunk(chunk[0], chunk[1], chunk[2], k),
             (vectors, exclude_rows, queries),
             max(1, MAX_SCORES_AT_ONCE // max(1, self.texts.num_rows)),
         )
