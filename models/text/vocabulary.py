@@ -27,11 +27,13 @@ _FILE_PIECES = ("<unk>", "<s>", "</s>")
 
 _KEPT_RANGES = (
     (0x0000, 0x017F),  # Latin, Latin-1, Latin Extended-A
+    (0x02B0, 0x02FF),  # modifier letters; ˉ and ˇ stand for dashes and dots
     (0x0300, 0x036F),  # combining accents
-    (0x0370, 0x03FF),  # Greek; see _FOREIGN_WORD
+    (0x0370, 0x045F),  # Greek, Cyrillic; see _FOREIGN_WORD
     (0x2000, 0x2BFF),  # punctuation, symbols, arrows, shapes, dingbats
     (0x2E80, 0x31FF),  # radicals, CJK punctuation, Bopomofo, kana
     (0x3200, 0x9FFF),  # enclosed CJK, extension A, Han
+    (0xE000, 0xF8FF),  # private use: icons of shops' own fonts
     (0xF900, 0xFAFF),  # compatibility Han
     (0xFE00, 0xFE0F),  # variation selectors, as in emoji
     (0xFE30, 0xFE4F),  # vertical punctuation
@@ -41,8 +43,8 @@ _KEPT_RANGES = (
 )
 # Punctuation and symbols of any block.
 _KEPT_CATEGORIES = "PSZ"
-# Chinese titles write single letters of these (α, μ, の) but not words.
-_FOREIGN_WORD = re.compile("[\u0370-\u03ff]{2}|[\u3041-\u30ff]{2}")
+# Chinese titles write single letters of these (α, μ, ф, の) but not words.
+_FOREIGN_WORD = re.compile("[\u0370-\u045f]{2}|[\u3041-\u30ff]{2}")
 
 
 def is_kept(piece: str) -> bool:
