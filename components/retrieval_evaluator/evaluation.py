@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from models.baselines import Baseline, ItemSequences
-from models.metrics import catalogue_order, retrieval
+from models.metrics import catalogue_order, intervals, retrieval
 
 TOP = 10
 # An item is of the head when it is among the fifth most popular and has more
@@ -89,6 +89,46 @@ class Result:
     def overall(self) -> dict[str, float]:
         """The metrics of all queries."""
         return self._of(np.ones(len(self.ranks), bool))
+
+    def debiased(
+        self,
+        targets: NDArray[np.int32],
+        train_counts: NDArray[np.int64],
+    ) -> dict[str, float]:
+        """Says what popularity hides: every target item counts once.
+
+        Args:
+          targets: int32 [queries], the item that came.
+          train_counts: int64 [items], training steps on each item.
+        """
+        hits = (self.ranks < 50).astype(np.float64)
+        return {
+            "recall@50_by_item": retrieval.by_item(hits, targets),
+            "ndcg@10_by_item": retrieval.by_item(
+                retrieval.gains(self.ranks, TOP), targets
+            ),
+            "novelty@10": retrieval.novelty(self.top, train_counts),
+        }
+
+    def intervals(
+        self, users: NDArray[np.object_], seed: int
+    ) -> dict[str, list[float]]:
+        """The 95 % confidence intervals [low, high], by resampling users.
+
+        Args:
+          users: bytes objects [queries].
+          seed: Of the draws; methods on one seed see the same.
+        """
+        hits = (self.ranks < 50).astype(np.float64)
+        gains = retrieval.gains(self.ranks, TOP)
+        return {
+            name: list(
+                intervals.interval(
+                    intervals.bootstrap_means(values, users, seed=seed)
+                )
+            )
+            for name, values in (("recall@50", hits), ("ndcg@10", gains))
+        }
 
     def by_slice(self, slices: dict[str, NDArray[np.bool_]]) -> dict[str, dict]:
         """The metrics and the number of queries of each slice not empty."""

@@ -86,11 +86,9 @@ def run_evaluation(
         "popularity": scores_of(tuned.popularity, queries),
         "item_knn": scores_of(tuned.item_knn, queries),
     }
+    train_counts = np.bincount(train.rows, minlength=num_items)
     slices = make_slices(
-        asked.history_lengths,
-        queries.targets,
-        np.bincount(train.rows, minlength=num_items),
-        asked.has_query,
+        asked.history_lengths, queries.targets, train_counts, asked.has_query
     )
     results = {
         name: evaluate(scores, queries, num_items, settings)
@@ -106,7 +104,11 @@ def run_evaluation(
         "exclude_seen": settings.exclude_seen,
         "models": {
             name: {
-                "overall": result.overall(),
+                "overall": {
+                    **result.overall(),
+                    **result.debiased(queries.targets, train_counts),
+                },
+                "intervals": result.intervals(asked.user_ids, settings.seed),
                 "slices": result.by_slice(slices),
             }
             for name, result in results.items()

@@ -17,10 +17,13 @@ def recall_at_k(ranks: NDArray[np.int64], k: int) -> float:
 
 def ndcg_at_k(ranks: NDArray[np.int64], k: int) -> float:
     """Mean of 1 / log2(rank + 2) within the first k, 0 beyond (one target)."""
-    if not len(ranks):
-        return float("nan")
+    return float(np.mean(gains(ranks, k))) if len(ranks) else float("nan")
+
+
+def gains(ranks: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Each query's 1 / log2(rank + 2) within the first k, 0 beyond."""
     gain = 1.0 / np.log2(np.minimum(ranks, k) + 2.0)
-    return float(np.mean(np.where(ranks < k, gain, 0.0)))
+    return np.where(ranks < k, gain, 0.0)
 
 
 def mrr(ranks: NDArray[np.int64]) -> float:
@@ -40,6 +43,51 @@ def coverage(top: NDArray[np.int32], num_items: int) -> float:
       num_items: Size of the catalogue.
     """
     return float(len(np.unique(top[top >= 0])) / num_items)
+
+
+def novelty(top: NDArray[np.int32], counts: NDArray[np.integer]) -> float:
+    """Mean self-information of what is shown, in bits.
+
+    How surprising it is that anybody chose the item: -log2 of its share of
+    all choices, one choice added to each item (Zhou et al. 2010).
+
+    >>> novelty(np.array([[0, 1]]), np.array([0, 0]))
+    1.0
+
+    Args:
+      top: int32 [queries, k], from `top_items`; −1 is nobody.
+      counts: integer [items], choices of each in training.
+    """
+    smoothed = np.asarray(counts, np.float64) + 1.0
+    bits = np.log2(smoothed.sum()) - np.log2(smoothed)
+    shown = top[top >= 0]
+    return float(bits[shown].mean()) if len(shown) else float("nan")
+
+
+def by_item(
+    values: NDArray[np.floating], targets: NDArray[np.integer]
+) -> float:
+    """Averages a figure of queries so that every target item counts once.
+
+    What is chosen often is asked for often, so a plain mean is the figure of
+    the popular items; this one is debiased by popularity. It is the inverse
+    propensity estimate of Yang et al. 2018 (Unbiased offline recommender
+    evaluation for missing-not-at-random implicit feedback) for a propensity
+    in proportion to the number of choices.
+
+    >>> by_item(np.array([1.0, 1.0, 0.0]), np.array([7, 7, 8]))
+    0.5
+
+    Args:
+      values: float [queries], such as `gains` or hits.
+      targets: integer [queries], the item that came.
+    """
+    if not len(values):
+        return float("nan")
+    _, item, number = np.unique(
+        targets, return_inverse=True, return_counts=True
+    )
+    return float(np.average(values, weights=1.0 / number[item]))
 
 
 def retrieval_metrics(ranks: NDArray[np.int64]) -> dict[str, float]:

@@ -71,6 +71,14 @@ def test_metrics_of_a_model_whose_answers_are_known(
     }
     assert model["overall"]["recall@50"] == 1.0
     assert 2 / 3 < model["overall"]["mrr"] < 1.0
+    # Three targets, each once, so that counting by item changes nothing.
+    assert model["overall"]["ndcg@10_by_item"] == pytest.approx(
+        model["overall"]["ndcg@10"]
+    )
+    assert model["overall"]["novelty@10"] > 3
+    assert model["intervals"]["recall@50"] == [1.0, 1.0]
+    low, high = model["intervals"]["ndcg@10"]
+    assert low < model["overall"]["ndcg@10"] < high
     # Popularity: i1 was chosen three times, the others once each.
     popular = report["models"]["popularity"]
     assert popular["overall"]["mrr"] < model["overall"]["mrr"]

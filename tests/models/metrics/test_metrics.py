@@ -188,3 +188,18 @@ def test_calibration_error_by_hand():
     value = ranking.calibration_error([1, 0, 1], [0.25, 0.25, 0.9])
     assert value == pytest.approx((2 * 0.25 + 1 * 0.1) / 3)
     assert ranking.calibration_error([1, 0], [1.0, 0.0]) == 0.0
+
+
+def test_novelty_is_the_surprise_of_what_is_shown():
+    counts = np.array([7, 3, 1, 1])  # smoothed 8, 4, 2, 2 of 16
+    top = np.array([[0, 2], [1, -1]], np.int32)
+    assert retrieval.novelty(top, counts) == pytest.approx((1 + 3 + 2) / 3)
+    assert math.isnan(retrieval.novelty(np.array([[-1]]), counts))
+
+
+def test_by_item_gives_rare_targets_the_weight_of_frequent_ones():
+    hits = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+    targets = np.array([5, 5, 5, 1, 2])
+    assert hits.mean() == 0.6
+    assert retrieval.by_item(hits, targets) == pytest.approx(1 / 3)
+    assert retrieval.by_item(hits[:1], targets[:1]) == 1.0
