@@ -11,7 +11,6 @@ from cli import options
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
-
     from cli.main import Session
 
 _json_file = click.option(

@@ -1,12 +1,15 @@
 """Pushes a version with new items beside the one that a run pushed."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 
 from components.catalogue.settings import CatalogueSettings
 from components.item_index.building import QUERY_SPLITS
@@ -20,11 +23,14 @@ from datasets.items_file import read_items
 from models.serving_graph.settings import ServableSettings
 from pipeline.lineage import read_lineage
 from pipeline.places import local_places
+from schema.errors import DataError
 
 REPORT_KEY = "added_items"
 # Where a trained model lies in the artifact of the Trainer.
 _SERVING_MODEL = "Format-Serving"
 _TRIES = 3
+# Of folders that a killed process leaves.
+_TEMPORARY = ".tmp-"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,9 +73,16 @@ def add_items(
       replace: Whether items may stand in for those with the same id.
 
     Raises:
-      DataError: A row is bad, or what the run left is gone or too old.
+      DataError: A row is bad, what the run left is gone or too old, or
+        somebody else is adding items.
       GateError: The new version does not answer as it must.
     """
+    home = pathlib.Path(local_places(runs, preset).pipeline_root).parent
+    with _alone(home / "added"):
+        return _add_items(file, report_path, runs, preset, replace=replace)
+
+
+def _add_items(file, report_path, runs, preset, *, replace) -> Push:
     items = read_items(file)
     report = json.loads(report_path.read_text(encoding="utf-8"))
     places = local_places(runs, preset)
@@ -89,8 +102,7 @@ def add_items(
         listed_at=int(time.time()) if base.dates_items() else 0,
     )
     home = pathlib.Path(places.pipeline_root).parent / "added"
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home, prefix=".tmp-") as made:
+    with tempfile.TemporaryDirectory(dir=home, prefix=_TEMPORARY) as made:
         work = pathlib.Path(made)
         adding.build(base, before, rows, work)
         servable = work / adding.SERVABLE
@@ -123,6 +135,23 @@ def add_items(
     if state:
         shutil.rmtree(pathlib.Path(state["path"]).parent, ignore_errors=True)
     return push
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Makes a folder and holds its lock, which a killed process loses."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(
+                f"{folder} is locked: items are being added by another "
+                "process; try again when it is done"
+            ) from error
+        for left in folder.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(left)
+        yield
 
 
 def _base(metadata_path: pathlib.Path, version: str) -> adding.Base:
