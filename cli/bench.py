@@ -1,13 +1,11 @@
 """`daogou bench`: what Daogou costs, measured on this machine."""
 
-import json
 import pathlib
-import shlex
-import sys
 
 import click
 
-from cli import bench_quality, options
+from cli import bench_quality, bench_student, options
+from cli.bench_answers import check_folder, give, json_file
 
 
 @click.group(epilog=options.examples("daogou bench text --data ../shared/data"))
@@ -17,6 +15,7 @@ def bench() -> None:
 
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
+bench.add_command(bench_student.student)
 
 
 def _file(name: str, argument: str, text: str):
@@ -28,16 +27,6 @@ def _file(name: str, argument: str, text: str):
         metavar="FILE",
         help=text,
     )
-
-
-_json = click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    default=None,
-    metavar="FILE",
-    help="Write the figures here; on the screen otherwise.",
-)
 
 
 @bench.command(
@@ -75,7 +64,7 @@ _json = click.option(
     show_default=True,
     help="Turns of each contender; their median counts.",
 )
-@_json
+@json_file
 @click.pass_obj
 def text(
     session,
@@ -108,7 +97,7 @@ def text(
             "nothing to encode: give --queries, --texts, or a --data folder "
             f"with {text_bench.QUERIES} or {text_bench.REVIEWS}"
         )
-    _check_folder(json_path)
+    check_folder(json_path)
     with libraries_hushed(show=session.debug):
         result = text_bench.bench(
             text_bench.Options(
@@ -119,7 +108,7 @@ def text(
                 rounds=rounds,
             )
         )
-    _give(result, json_path)
+    give(result, json_path)
 
 
 @bench.command(
@@ -140,7 +129,7 @@ def text(
     show_default=True,
     help="Distinct queries of the second run.",
 )
-@_json
+@json_file
 @click.pass_obj
 def text_rerun(
     session,
@@ -157,27 +146,12 @@ def text_rerun(
     """
     from cli.terminal import libraries_hushed
 
-    _check_folder(json_path)
+    check_folder(json_path)
     with libraries_hushed(show=session.debug):
         from benchmarks.text import bench_second_run
 
         result = bench_second_run(queries, count)
-    _give(result, json_path)
-
-
-def _check_folder(json_path: pathlib.Path | None) -> None:
-    if json_path is not None and not json_path.absolute().parent.is_dir():
-        raise click.UsageError(f"there is no folder {json_path.parent}")
-
-
-def _give(result: dict, json_path: pathlib.Path | None) -> None:
-    result = {"command": shlex.join(["daogou", *sys.argv[1:]]), **result}
-    document = json.dumps(result, ensure_ascii=False, indent=1)
-    if json_path is None:
-        click.echo(document)
-        return
-    json_path.write_text(document + "\n", encoding="utf-8")
-    click.echo(f"figures: {json_path}")
+    give(result, json_path)
 
 
 def _there(path: pathlib.Path) -> pathlib.Path | None:

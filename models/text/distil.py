@@ -125,7 +125,10 @@ def distil(
 
 
 def recall_of_neighbours(
-    given: np.ndarray, wanted: np.ndarray, documents: np.ndarray
+    given: np.ndarray,
+    wanted: np.ndarray,
+    documents: np.ndarray,
+    searched: np.ndarray | None = None,
 ) -> float:
     """Returns the share of the true nearest documents that are found.
 
@@ -134,13 +137,16 @@ def recall_of_neighbours(
       wanted: float32 [queries, d], vectors whose `NEIGHBOURS` nearest
         documents are the true ones.
       documents: float32 [documents, d], more than `NEIGHBOURS`.
+      searched: The same documents as `given` finds them; by default as they
+        are.
     """
+    searched = documents if searched is None else searched
     shares = []
     for start in range(0, len(given), 256):
         rows = slice(start, start + 256)
         found, true = (
-            np.argpartition(-(side[rows] @ documents.T), NEIGHBOURS, axis=1)
-            for side in (given, wanted)
+            np.argpartition(-(side[rows] @ there.T), NEIGHBOURS, axis=1)
+            for side, there in ((given, searched), (wanted, documents))
         )
         same = found[:, :NEIGHBOURS, None] == true[:, None, :NEIGHBOURS]
         shares.append(same.any(-1).mean(-1))
