@@ -34,6 +34,9 @@ def collect(results: RunResults) -> dict:
     if metrics := read_json(results.retrieval_dir, "metrics.json"):
         models = metrics["models"]
         facts["retrieval"] = {m: models[m]["overall"] for m in METHODS}
+        facts["retrieval_intervals"] = {
+            m: models[m].get("intervals", {}) for m in METHODS
+        }
         facts["retrieval_slices"] = {m: models[m]["slices"] for m in METHODS}
         facts["retrieval_queries"] = metrics["queries"]
         facts["retrieval_left_out"] = metrics.get("left_out", {})

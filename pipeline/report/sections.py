@@ -213,6 +213,12 @@ def training_section(facts: dict) -> str:
     )
 
 
+def _interval(facts, method, metric):
+    """Shows a confidence interval, or nothing where there is none."""
+    bounds = facts.get("retrieval_intervals", {}).get(method, {}).get(metric)
+    return " – ".join(number(bound, 3) for bound in bounds) if bounds else ""
+
+
 def retrieval_section(facts: dict) -> str:
     """The model beside its baselines, overall and by slice."""
     retrieval = facts.get("retrieval")
@@ -224,6 +230,11 @@ def retrieval_section(facts: dict) -> str:
         (
             f'<span class="dot {method}"></span>{METHOD_NAMES[method]}',
             *(number(retrieval[method].get(name)) for name in _RETRIEVAL),
+            *(
+                _interval(facts, method, name)
+                for name in ("recall@50", "ndcg@10")
+            ),
+            number(retrieval[method].get("recall@50_by_item")),
         )
         for method in METHODS
     ]
@@ -280,7 +291,17 @@ def retrieval_section(facts: dict) -> str:
         f"{number(facts['retrieval_queries'])} times somebody chose an item "
         "after the training period: how often is it among the first of the "
         f"whole catalogue? Every method saw the same history.{note}",
-        table(("method", *_RETRIEVAL), rows, lead=0)
+        table(
+            (
+                "method",
+                *_RETRIEVAL,
+                "recall@50, 95 %",
+                "ndcg@10, 95 %",
+                "recall@50, each item once",
+            ),
+            rows,
+            lead=0,
+        )
         + "<h3>recall@50 by slice 分组</h3>"
         + legend([(METHOD_NAMES[m], m) for m in METHODS])
         + f'<div class="slices" style="margin-top:14px">{"".join(blocks)}</div>'

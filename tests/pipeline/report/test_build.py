@@ -47,8 +47,10 @@ def read(results):
 
 def test_json_has_the_keys_that_were_promised(finished):
     build(finished)
-    facts, _, _ = read(finished)
+    facts, _, page = read(finished)
     assert facts["dataset"] == "Simulated mall 模拟商城"
+    assert facts["retrieval_intervals"]["model"]["recall@50"] == [0.4, 0.46]
+    assert "0.400 – 0.460" in page
     assert facts["simulated"] is True
     assert facts["status"] == "succeeded"
     events = facts["counts"]["events"]
