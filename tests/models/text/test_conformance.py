@@ -1,7 +1,8 @@
 """Every use that the project makes of an encoder, with any encoder.
 
 A small BERT with Google's Chinese vocabulary behind TF-Hub's interface, an
-imported checkpoint, and the built E5: nothing knows which one it has.
+imported checkpoint, the built E5, and, where tf-models-official is installed,
+what the exporter of TF-Hub's own BERTs writes: nothing knows which one it has.
 """
 
 import json
@@ -21,18 +22,18 @@ from components.text_embedding.pipeline import run_text_embedding
 from models.requests import request_spec
 from models.text.hub import TextEncoder
 from models.text.hugging_face.importing import Choices, import_folder
-from models.text.resolve import Description
+from models.text.resolve import Description, EncoderPaths
 from models.text.settings import TextSettings
 from tests import small_shop
 from tests.checkpoints import write_checkpoint
 from tests.components.text_embedding.inputs import write_inputs
-from tests.encoders import write_tiny_bert
+from tests.encoders import HIDDEN, VOCABULARY, write_tiny_bert
 
 GOOGLE = (
     pathlib.Path(__file__).parents[4] / "shared/data/vocab/vocab_bert_zh.txt"
 )
 TEXTS = ["无线鼠标 静音", "苹果手机 Pro 13", "夏季 连衣裙", "键盘"]
-ENCODERS = ("bert", "imported", "e5")
+ENCODERS = ("bert", "imported", "e5", "official")
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
@@ -52,7 +53,47 @@ def paths(request, tmp_path_factory):
                 pooling="cls", seq_length=32, prefixes={"query": "手机 "}
             ),
         ).paths
+    if request.param == "official":
+        return write_official(folder)
     return request.getfixturevalue("e5_paths")
+
+
+def write_official(folder):
+    """Exports a BERT as those under `tensorflow/bert_zh_…` were."""
+    exporter = pytest.importorskip(
+        "official.nlp.tools.export_tfhub_lib",
+        reason="tf-models-official is not in the lock file",
+    )
+    from official.legacy.bert import configs
+
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    config = configs.BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=HIDDEN,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    exporter.export_preprocessing(
+        str(folder / "preprocess"),
+        vocab_file=str(vocabulary),
+        do_lower_case=True,
+        default_seq_length=128,
+        tokenize_with_offsets=False,
+    )
+    saved = tf.train.Checkpoint(encoder=exporter.get_bert_encoder(config))
+    exporter.export_model(
+        str(folder / "encoder"),
+        bert_config=config,
+        model_checkpoint_path=saved.save(str(folder / "checkpoint")),
+        with_mlm=False,
+        vocab_file=str(vocabulary),
+        do_lower_case=True,
+    )
+    return EncoderPaths(
+        preprocess=folder / "preprocess", encoder=folder / "encoder"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +149,15 @@ def test_trained_through_keras_layer(paths):
     inputs = preprocess(tf.constant(TEXTS[:2]))
     target = tf.one_hot([0, 1], layer(inputs)["pooled_output"].shape[1])
 
-    def loss():
-        found = layer(inputs, training=True)["pooled_output"]
+    def loss(training):
+        found = layer(inputs, training=training)["pooled_output"]
         return tf.reduce_mean(tf.square(found - target))
 
+    before = loss(training=False)
     with tf.GradientTape() as tape:
-        before = loss()
+        trained = loss(training=True)
     variables = layer.trainable_variables
-    gradients = tape.gradient(before, variables)
+    gradients = tape.gradient(trained, variables)
     assert all(gradient is not None for gradient in gradients)
     starts = [variable.numpy() for variable in variables]
     tf.keras.optimizers.Adam(1e-4).apply_gradients(
@@ -127,7 +169,7 @@ def test_trained_through_keras_layer(paths):
     ]
     # But for biases whose gradient vanishes, every variable moved.
     assert np.mean(changed) > 0.9
-    assert loss() < before
+    assert loss(training=False) < before
 
 
 def test_roles_lengths_and_batches(paths, encoder):
