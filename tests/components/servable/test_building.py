@@ -35,7 +35,11 @@ INVALID = tf.errors.InvalidArgumentError
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
-    small_shop.build_servable(folder, exclude_seen=True, retrieve_k=LIMIT)
+    # The shop's vectors of hashed characters lie further apart than those of
+    # an encoder, so words weigh more beside them.
+    small_shop.build_servable(
+        folder, exclude_seen=True, retrieve_k=LIMIT, search_words_weight=0.3
+    )
     return folder
 
 
