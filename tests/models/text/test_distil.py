@@ -1,5 +1,6 @@
 """A student of the small conformance encoder, from texts to its folder."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from models.text.distil_settings import (
     StudentShape,
 )
 from models.text.distil_texts import is_held_out
+from models.text.encoder_pair import EncoderPair
 from models.text.fast_wordpiece import FastWordPiece
 from models.text.hub import TextEncoder
 from models.text.resolve import DESCRIPTION_PATH
@@ -150,6 +152,35 @@ def test_the_same_in_a_fresh_process(exported, students, tmp_path):
         for kind, vectors in there.items():
             here = students[kind](tf.constant(texts)).numpy()
             np.testing.assert_array_equal(vectors, here)
+
+
+def test_goes_into_a_model_beside_its_teacher(exported, teacher, tmp_path):
+    """As the Trainer saves it: items by the teacher, queries by the student."""
+    paths = exported["int8"]
+    texts = tf.constant(["无线鼠标", "", "连衣裙"])
+    with pytest.raises(DataError, match="learnt from a teacher; allowed"):
+        EncoderPair(teacher, TextEncoder(paths))
+    described = paths.encoder / DESCRIPTION_PATH
+    about = json.loads(described.read_text("utf-8"))
+    described.write_text(json.dumps({**about, "teacher": teacher.digest}))
+    model = tf.Module()
+    model.encoders = EncoderPair(teacher, TextEncoder(paths))
+    for role in ("item", "query"):
+        encode = functools.partial(model.encoders.encode_distinct, role=role)
+        setattr(
+            model,
+            role,
+            tf.function(
+                encode, input_signature=[tf.TensorSpec([None], tf.string)]
+            ),
+        )
+    tf.saved_model.save(model, str(tmp_path / "model"))
+    described.write_text(json.dumps(about))
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    expected = teacher(texts, role="item").numpy()
+    np.testing.assert_allclose(loaded.item(texts), expected, atol=1e-5)
+    expected = TextEncoder(paths)(texts).numpy()
+    np.testing.assert_allclose(loaded.query(texts), expected, atol=1e-5)
 
 
 def test_fewer_bits_cost_little(exported, students):
