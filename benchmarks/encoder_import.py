@@ -4,7 +4,7 @@ Checkpoints with random weights stand for those that people download: the
 library writes them in each form (BERT, RoBERTa-wwm with a language model's
 head, in shards and half precision; BGE; multilingual E5 with its whole
 vocabulary; BERT of base size), `daogou encoder import` takes them, and both
-encode the same texts. `daogou bench encoder_import` runs it.
+encode the same texts. `daogou bench import` runs it.
 """
 
 import base64

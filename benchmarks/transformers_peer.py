@@ -26,6 +26,8 @@ def make(spec_path):
             # Norms and biases too, so that none can be taken for another.
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.05)
+            # Words weigh more than what all texts share.
+            model.get_input_embeddings().weight.mul_(6)
         model.to(getattr(torch, case["dtype"])).save_pretrained(
             folder, max_shard_size=case["shard"]
         )

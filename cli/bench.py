@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from cli import bench_quality, bench_student, options
+from cli import bench_import, bench_quality, bench_student, options
 from cli.bench_answers import check_folder, give, json_file
 
 
@@ -16,6 +16,7 @@ def bench() -> None:
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_student.student)
+bench.add_command(bench_import.import_checkpoints)
 
 
 def _file(name: str, argument: str, text: str):
