@@ -74,8 +74,13 @@ def run(
     config = presets.by_name(preset, seed)
     if text_models is not None:
         preprocess, encoder = text_models
+        # A student of another encoder has no place beside this one.
         text = dataclasses.replace(
-            config.text, preprocess=preprocess, encoder=encoder
+            config.text,
+            preprocess=preprocess,
+            encoder=encoder,
+            query_preprocess="",
+            query_encoder="",
         )
         config = dataclasses.replace(config, text=text)
     places = local_places(runs, preset)
