@@ -17,9 +17,10 @@ import tensorflow as tf
 from benchmarks.environments import python_of
 from benchmarks.matmul import Network, dense_flops
 from benchmarks.rounds import Contender, Slice, Work, gflops, measure
+from benchmarks.weights import model_of, network_of, weights_of
 from components.text_embedding.batching import pack
 from models.text import e5_weights
-from models.text.e5_weights import E5Weights, Q4Matrix
+from models.text.e5_weights import E5Weights
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings
 from schema.errors import DataError
@@ -387,49 +388,3 @@ def _write_inputs(encoded: Encoded, folder: pathlib.Path) -> None:
         "epsilon": encoded.source.epsilon,
     }
     (folder / "sizes.json").write_text(json.dumps(sizes))
-
-
-def model_of(encoder: TextEncoder):
-    """Loads the variables of an encoder that `export_encoder` wrote.
-
-    Raises:
-      DataError: It is of another make.
-    """
-    loaded = tf.saved_model.load(str(encoder.paths.encoder))
-    if not hasattr(getattr(loaded, "model", None), "word_embedding"):
-        raise DataError(
-            f"{encoder.paths.encoder} is not an encoder that Daogou wrote, "
-            "so its weights cannot be given to a peer"
-        )
-    return loaded.model
-
-
-def network_of(model) -> Network:
-    """Reads an encoder's sizes off its kernels."""
-    hidden, wide = model.layers[0].widen.kernel.shape
-    return Network(layers=len(model.layers), hidden=hidden, feed_forward=wide)
-
-
-def weights_of(model) -> dict[str, np.ndarray]:
-    """Collects float32 weights under the names that the peer expects."""
-    words = model.word_embedding
-    weights = {
-        "words": Q4Matrix(
-            nibbles=words.nibbles.numpy(), scales=words.scales.numpy()
-        ).dequantise()
-        if hasattr(words, "nibbles")
-        else words.table.numpy(),
-        "positions": model.positions.numpy(),
-        "type": model.types.numpy()[0],
-    }
-    parts = {"embedding_norm": model.embedding_norm}
-    for number, layer in enumerate(model.layers):
-        for name in ("qkv", "attention", "widen", "narrow"):
-            parts[f"layer{number}.{name}"] = getattr(layer, name)
-        for name in ("attention_norm", "output_norm"):
-            parts[f"layer{number}.{name}"] = getattr(layer, name)
-    for name, part in parts.items():
-        for kind in ("kernel", "bias", "scale", "offset"):
-            if hasattr(part, kind):
-                weights[f"{name}.{kind}"] = getattr(part, kind).numpy()
-    return weights
