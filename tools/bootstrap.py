@@ -177,13 +177,16 @@ def setup(venv, force):
       SetupError: In one line, what cannot work here and the way out.
     """
     lock = ROOT / "requirements" / "py{}{}.txt".format(*sys.version_info[:2])
+    # An editable install knows the packages that there were.
+    rooms = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
     wanted = None
     if lock.exists():
         wanted = digest(
             lock,
             ROOT / "setup.py",
             *sorted((ROOT / "tools").glob("*.py")),
-            extra=f"{ROOT}{platform.python_version()}{platform.libc_ver()}",
+            extra=f"{ROOT}{rooms}{platform.python_version()}"
+            f"{platform.libc_ver()}",
         )
     stamp = venv / ".daogou"
     if not force and stamp.exists() and stamp.read_text() == wanted:

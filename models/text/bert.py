@@ -264,7 +264,7 @@ class BertEncoder(tf.Module):
         }
 
     def _pool(self, sequence, mask):
-        if self.pooling == POOLER:
+        if self.pooling == POOLER and self.pooler is not None:
             return tf.tanh(self.pooler(sequence[:, 0]))
         if self.pooling == CLS:
             pooled = sequence[:, 0]
