@@ -222,6 +222,8 @@ class BertEncoder(tf.Module):
         ]
         self.pooler = None if pooler is None else _Dense(pooler, "pooler")
         self.pooling = pooling or (MEAN if pooler is None else POOLER)
+        if self.pooling == POOLER and pooler is None:
+            raise ValueError(f"pooling is {pooling!r}, but pooler is None")
         self.unit_length = unit_length
         self.projection = (
             None if projection is None else _Dense(projection, "projection")
