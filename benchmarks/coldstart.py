@@ -115,10 +115,8 @@ def run(
             history = trainer.train(
                 made_of, f"{into}/model", f"{into}/run", model, training
             )
-            found[name] = _Trained(
-                *_ask(f"{into}/model", artifacts, evaluation),
-                epochs=len(history["retrieval"]),
-            )
+            epochs = len(history["retrieval"])
+            found[name] = _ask(f"{into}/model", epochs, artifacts, evaluation)
         result = _compare(
             found,
             dataclasses.replace(artifacts, sources=sources),
@@ -140,13 +138,16 @@ class _Trained:
 
 def _without(sources, folder, out):
     """Returns the sources with the steps of held-out items gone."""
-    for split in ("sequence_train", "train"):
-        files = requests.split_files(sources.examples, split)
-        target = folder / f"Split-{split}"
-        if split == "train":
-            held_out.copy_some(files, target, _RANKING_EXAMPLES)
-        else:
-            held_out.write_split(files, target, out)
+    held_out.write_split(
+        requests.split_files(sources.examples, "sequence_train"),
+        folder / "Split-sequence_train",
+        out,
+    )
+    held_out.copy_some(
+        requests.split_files(sources.examples, "train"),
+        folder / "Split-train",
+        _RANKING_EXAMPLES,
+    )
     return dataclasses.replace(sources, examples=str(folder))
 
 
@@ -162,16 +163,21 @@ def _no_text(folder):
     return str(folder)
 
 
-def _ask(model_dir, artifacts, evaluation):
+def _ask(model_dir, epochs, artifacts, evaluation) -> _Trained:
     model = tf.saved_model.load(model_dir)
     files = requests.split_files(str(artifacts.examples), "sequence_eval")
-    asked = read_queries(model, files, evaluation)
-    return asked, model.item_vectors().numpy(), model.lookup, model.item_ids()
+    return _Trained(
+        asked=read_queries(model, files, evaluation),
+        items=model.item_vectors().numpy(),
+        lookup=model.lookup,
+        item_ids=model.item_ids().numpy(),
+        epochs=epochs,
+    )
 
 
 def _compare(found, artifacts, raw, evaluation) -> dict:
     text = found["text"]
-    asked, ids = text.asked, text.item_ids.numpy()
+    asked, ids = text.asked, text.item_ids
     train = requests.read_sequences(
         requests.split_files(raw, "sequence_train"),
         text.lookup,
@@ -210,20 +216,20 @@ def _compare(found, artifacts, raw, evaluation) -> dict:
             methods[f"content-kNN and search, half-life {half_life:g}"] = (
                 scores_of_vectors(both, texts)
             )
-    result = {
+    recalls = {}
+    for name, scores in methods.items():
+        ranks = evaluate(scores, asked.queries, len(ids), evaluation).ranks
+        recalls[name] = {
+            group: {f"recall@{k}": _share(ranks[mask] < k) for k in CUTS}
+            for group, mask in groups.items()
+        }
+    return {
         "items": len(ids),
         "epochs": {name: trained.epochs for name, trained in found.items()},
         "queries": {name: int(mask.sum()) for name, mask in groups.items()},
         "random": {f"recall@{k}": min(1.0, k / len(ids)) for k in CUTS},
-        "methods": {},
+        "methods": recalls,
     }
-    for name, scores in methods.items():
-        ranks = evaluate(scores, asked.queries, len(ids), evaluation).ranks
-        result["methods"][name] = {
-            group: {f"recall@{k}": _share(ranks[mask] < k) for k in CUTS}
-            for group, mask in groups.items()
-        }
-    return result
 
 
 def _search_vectors(artifacts, asked, evaluation):
