@@ -81,7 +81,11 @@ setup(
             for deep in ("", ".*")
         ]
     ),
-    package_data={"schema": ["*.pbtxt"], "datasets": ["*/*.json", "*/*.csv"]},
+    package_data={
+        "benchmarks": ["*.tsv"],
+        "datasets": ["*/*.json", "*/*.csv"],
+        "schema": ["*.pbtxt"],
+    },
     include_package_data=False,
     install_requires=BASE,
     extras_require=EXTRAS,

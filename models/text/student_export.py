@@ -34,6 +34,8 @@ def export_student(
       quantisation: `none`, `float16` or `int8`.
       facts: What else the description says, such as how it was measured.
     """
+    if student.projection is None:
+        raise ValueError("a student has a projection to its teacher's space")
     dimension = int(student.projection.bias.shape[0])
     quantise(student, quantisation)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class TaughtTexts:
           longest: Most tokens, with start and end; the rest is cut off.
         """
         known = vectors.any(axis=1)
-        kept = [texts[row] for row in np.flatnonzero(known)]
+        kept = [texts[int(row)] for row in np.flatnonzero(known)]
         special = tokenizer.tokens
         parts = []
         for start in range(0, len(kept), _TEXTS_AT_A_TIME):
