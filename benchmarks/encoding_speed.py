@@ -18,8 +18,8 @@ from benchmarks.environments import python_of
 from benchmarks.matmul import Network, dense_flops
 from benchmarks.rounds import Contender, Slice, Work, gflops, measure
 from benchmarks.weights import model_of, network_of, weights_of
-from components.text_embedding.batching import pack
 from models.text import e5_weights
+from models.text.batching import pack
 from models.text.e5_weights import E5Weights
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings

@@ -12,10 +12,11 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.text import draw, machine, read_queries
+from models.text.batching import pack
 from models.text.distil import NEIGHBOURS, recall_of_neighbours
 from models.text.distil_texts import is_held_out, read_texts
 from models.text.hub import TextEncoder
-from models.text.teacher import TeacherVectors, batches_by_length
+from models.text.teacher import TeacherVectors
 from schema.errors import DataError
 
 _BATCH_TOKENS = 4096
@@ -189,7 +190,7 @@ def _encode(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
     """Returns float32 [texts, d] by the encoder as it is for queries."""
     counts = encoder.token_counts(tf.constant(texts)).numpy()
     vectors = np.zeros((len(texts), encoder.dimension), np.float32)
-    for rows in batches_by_length(counts, _BATCH_TOKENS):
+    for rows in pack(counts, _BATCH_TOKENS):
         vectors[rows] = encoder(tf.constant([texts[row] for row in rows]))
     return vectors
 

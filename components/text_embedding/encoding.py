@@ -10,8 +10,8 @@ import numpy as np
 from apache_beam.utils import shared
 
 from components.text_embedding import cache
-from components.text_embedding.batching import budget_for, pack
 from components.text_embedding.rows import Distinct
+from models.text.batching import budget_for, pack
 from models.text.settings import TextSettings
 
 # Texts that are encoded between two cache files: what a killed run loses.

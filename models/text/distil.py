@@ -17,13 +17,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from models.text.batching import pack
 from models.text.bert import BertEncoder
 from models.text.distil_settings import DistilSettings, StudentShape
 from models.text.distil_texts import is_held_out
 from models.text.fast_wordpiece import FastWordPiece
 from models.text.student import distillation_loss, new_student
 from models.text.taught_texts import TaughtTexts
-from models.text.teacher import TeacherVectors, batches_by_length
+from models.text.teacher import TeacherVectors
 from schema.errors import DataError
 
 # Share of the steps in which the learning rate rises.
@@ -317,7 +318,7 @@ class _Training:
         """Adds a row to the history and keeps the student if it is best."""
         wanted = self._measured.vectors
         given = np.zeros_like(wanted)
-        for rows in batches_by_length(self._measured.lengths, _MEASURED_TOKENS):
+        for rows in pack(self._measured.lengths, _MEASURED_TOKENS):
             given[rows] = self._encode(
                 self._measured.inputs(rows, self._padding)
             ).numpy()

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from models.text import characters
+from models.text.batching import pack
 from models.text.hub import TextEncoder
 from schema.errors import DataError
 
@@ -40,8 +42,12 @@ class TeacherVectors:
     def __init__(self, folder: pathlib.Path, teacher: TextEncoder, role: str):
         self._teacher = teacher
         self._role = role
-        named = f"{teacher.digest}/{teacher.seq_length}/{teacher.pooling}"
-        digest = hashlib.blake2b(f"{named}/{role}".encode(), digest_size=8)
+        # Everything that decides what becomes of a text.
+        named = (
+            f"{teacher.digest}/{characters.digest()}/{teacher.seq_length}"
+            f"/{teacher.pooling}/{role}"
+        )
+        digest = hashlib.blake2b(named.encode(), digest_size=8)
         self.folder = pathlib.Path(folder) / f"teacher-{digest.hexdigest()}"
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -93,7 +99,7 @@ class TeacherVectors:
             tf.constant(texts), role=self._role
         ).numpy()
         vectors = np.zeros((len(texts), self._teacher.dimension), np.float32)
-        for rows in batches_by_length(counts, _BATCH_TOKENS):
+        for rows in pack(counts, _BATCH_TOKENS):
             vectors[rows] = self._teacher(
                 tf.constant([texts[row] for row in rows]), role=self._role
             ).numpy()
@@ -123,30 +129,6 @@ class TeacherVectors:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, keys=rows.reshape(-1, _KEY_BYTES), vectors=vectors)
         pathlib.Path(made).rename(self.folder / f"{name}.npz")
-
-
-def batches_by_length(counts: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Cuts texts, sorted by length, into batches of a token budget.
-
-    Args:
-      counts: int [texts], tokens of each.
-      budget: Most tokens in a batch, padding included; a longer text has a
-        batch of its own.
-
-    Returns:
-      Rows of `counts`, one array a batch, together each row once.
-
-    >>> [rows.tolist() for rows in batches_by_length(np.array([5, 2, 9]), 10)]
-    [[1, 0], [2]]
-    """
-    order = np.argsort(counts, kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        costs = counts[order[start:]] * np.arange(1, len(order) - start + 1)
-        rows = max(1, int(np.searchsorted(costs, budget, side="right")))
-        batches.append(order[start : start + rows])
-        start += rows
-    return batches
 
 
 def _key(text: str) -> bytes:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from components.text_embedding.batching import pack
+from models.text.batching import pack
 
 
 def test_by_hand():
