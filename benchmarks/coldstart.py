@@ -76,7 +76,7 @@ def run(
 
     Args:
       artifacts: Of the finished run.
-      model: As the run had it.
+      model: As the run had it, but for a complete catalogue.
       training: As the run had it; limits of time are lifted, because the two
         models must be trained alike.
       evaluation: As the run had it.
@@ -90,6 +90,8 @@ def run(
     if options.max_epochs:
         changes["max_epochs"] = options.max_epochs
     training = dataclasses.replace(training, **changes)
+    # What is held out was not there, whatever the run's catalogue was.
+    model = dataclasses.replace(model, complete_catalogue=False)
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
         raw_train = requests.split_files(

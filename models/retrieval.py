@@ -8,7 +8,8 @@ import tensorflow_recommenders as tfrs
 
 from models import losses
 
-_NEVER = np.iinfo(np.int64).max
+# When an item is available that is never a negative.
+NEVER = np.iinfo(np.int64).max
 
 
 class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
@@ -22,10 +23,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
     Args:
       counts: int64 [N], how often each item is a target in training.
       available_from: int64 [N], Unix seconds; an item that was not there when
-        a target was chosen is no negative of it. 0: it always was. An item
-        that nobody chose is no negative at all: the loss would push its
-        content down, by which alone it can be found, and that of any item
-        that comes later.
+        a target was chosen is no negative of it. 0: it always was. `NEVER`:
+        it is no negative at all.
       num_negatives: Uniform negatives a step, where the catalogue is sampled.
       full: Whether the softmax is over all items.
     """
@@ -42,10 +41,11 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         self.full = full
         self.num_items = len(counts)
         self.num_negatives = num_negatives
-        available_from = np.where(counts > 0, available_from, _NEVER)
         self.dated = bool((available_from > 0).any())
         self._available_from = tf.constant(available_from)
-        self._chosen = tf.constant(np.flatnonzero(counts), tf.int32)
+        self._negatives = tf.constant(
+            np.flatnonzero(available_from < NEVER), tf.int32
+        )
         share = counts / max(counts.sum(), 1)
         self._share = tf.constant(share, tf.float32)
 
@@ -81,9 +81,9 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         return losses.weighted_mean(loss, weights)
 
     def _sampled(self, queries, targets, weights, vectors):
-        number = tf.size(self._chosen)
+        number = tf.size(self._negatives)
         uniform = tf.gather(
-            self._chosen,
+            self._negatives,
             tf.random.uniform([self.num_negatives], 0, number, tf.int32),
         )
         sampled = tf.concat([targets, uniform], 0)

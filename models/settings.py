@@ -24,6 +24,11 @@ class ModelSettings(Settings):
       dropout: Share of activations dropped in training; 0 to below 1.
       id_dropout: Share of items whose id is hidden in a training step, so
         that an unknown id means something; 0 to below 1.
+      complete_catalogue: Whether all items were on offer from the first day,
+        so that one that nobody chose was not wanted and is a negative.
+        Otherwise an item is one from its listing or its first choice on, and
+        never where nobody chose it: the loss would push down the content by
+        which alone it can be found, and that of items that come later.
       half_life_days: Age at which a choice counts half in the losses, where
         what sells changes faster than what people like; 0 counts all alike.
       cosine: Whether retrieval scores are cosines over `temperature`; dot
@@ -45,6 +50,7 @@ class ModelSettings(Settings):
     num_heads: int = 2
     dropout: float = 0.3
     id_dropout: float = 0.1
+    complete_catalogue: bool = False
     half_life_days: float = 0.0
     cosine: bool = True
     temperature: float = 0.07

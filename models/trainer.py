@@ -16,6 +16,7 @@ from models.item_table import (
     read_text_vectors,
 )
 from models.recommender import Recommender
+from models.retrieval import NEVER
 from models.settings import ModelSettings, TrainingSettings
 from models.text.encoder_pair import EncoderPair
 from models.text.hub import TextEncoder
@@ -120,9 +121,8 @@ def _fit(sources, run_dir, settings, training):
         items,
         counts=counts,
         newest=newest,
-        # The first step of anyone stands for the listing where it is unknown.
-        available_from=np.where(
-            items.listed_at > 0, items.listed_at, first_seen
+        available_from=_available_from(
+            settings, items.listed_at, first_seen, counts
         ),
         sizes=_vocabulary_sizes(sources),
         query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
@@ -173,7 +173,7 @@ def _targets(sequences, num_items):
       each item first turns up; the end of time where it never does.
     """
     counts, newest = np.zeros(num_items, np.int64), 0
-    first_seen = np.full(num_items, np.iinfo(np.int64).max)
+    first_seen = np.full(num_items, NEVER)
     for batch in sequences.batch(4096):
         train = batch["train"].numpy()
         rows, seen = batch["targets"].numpy(), batch["target_times"].numpy()
@@ -189,6 +189,15 @@ def _targets(sequences, num_items):
             "split time"
         )
     return counts, newest, first_seen
+
+
+def _available_from(settings, listed_at, first_seen, counts):
+    """Returns int64 [N], Unix seconds from which on an item is a negative."""
+    if settings.complete_catalogue:
+        return np.zeros_like(listed_at)
+    # The first step of anyone stands for the listing where it is unknown.
+    known = np.where(listed_at > 0, listed_at, first_seen)
+    return np.where(counts > 0, known, NEVER)
 
 
 def _query_lookup(queries):

@@ -132,7 +132,7 @@ def movielens() -> PipelineConfig:
 
     `daogou data fetch movielens --to movielens`, then
     `daogou run --preset movielens --data movielens`: half an hour;
-    recall@50 of .49 beside .25 of popularity and .46 of item-kNN.
+    recall@50 of .51 beside .25 of popularity and .46 of item-kNN.
     """
     return _preset(
         "movielens",
@@ -141,6 +141,8 @@ def movielens() -> PipelineConfig:
         heads=("click=click,favorite", "favorite=favorite"),
         exclude_seen=True,
         max_history=100,
+        # Films do not come and go there: what nobody rated was there to rate.
+        model={"complete_catalogue": True},
         training={"max_seconds": 300.0},
     )
 
@@ -164,7 +166,8 @@ def jdata() -> PipelineConfig:
 def taobao() -> PipelineConfig:
     """Taobao UserBehavior, the first two hours: one event a user, mostly.
 
-    `daogou run --preset taobao --data DIR`
+    `daogou run --preset taobao --data DIR`: 20 minutes; recall@50 of .040
+    beside .007 of popularity and .016 of item-kNN.
     """
     return _preset(
         "taobao",
@@ -197,7 +200,8 @@ def amazon_cn() -> PipelineConfig:
 def beauty() -> PipelineConfig:
     """Amazon Beauty 5-core: 12,101 items, 22,363 users; order, no times.
 
-    `daogou run --preset beauty --data DIR`
+    `daogou run --preset beauty --data DIR`: half an hour; recall@50 of .151
+    beside .037 of popularity and .152 of item-kNN.
     """
     return _preset(
         "beauty",
