@@ -29,10 +29,18 @@ def check_folder(json_path: pathlib.Path | None) -> None:
 
 def give(result: dict, json_path: pathlib.Path | None) -> None:
     """Gives figures, the command that made them first."""
-    result = {"command": shlex.join(["daogou", *sys.argv[1:]]), **result}
-    document = json.dumps(result, ensure_ascii=False, indent=1)
     if json_path is None:
-        click.echo(document)
-        return
-    json_path.write_text(document + "\n", encoding="utf-8")
+        click.echo(_document(result))
+    else:
+        write(result, json_path)
+
+
+def write(result: dict, json_path: pathlib.Path) -> None:
+    """Writes figures, the command that made them first."""
+    json_path.write_text(_document(result) + "\n", encoding="utf-8")
     click.echo(f"figures: {json_path}")
+
+
+def _document(result: dict) -> str:
+    result = {"command": shlex.join(["daogou", *sys.argv[1:]]), **result}
+    return json.dumps(result, ensure_ascii=False, indent=1)

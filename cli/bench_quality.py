@@ -1,26 +1,16 @@
 """`daogou bench coldstart`, `daogou bench search`: what a run is good for."""
 
-import json
 import pathlib
-import sys
 import typing
 
 import click
 
 from cli import options
+from cli.bench_answers import check_folder, json_file, write
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
     from cli.main import Session
-
-_json_file = click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    default=None,
-    metavar="FILE",
-    help="Write the figures here too.",
-)
 
 
 @click.command(
@@ -45,7 +35,7 @@ _json_file = click.option(
 )
 @options.runs
 @options.preset_of_newest_run
-@_json_file
+@json_file
 @click.pass_obj
 def coldstart(
     session: "Session",
@@ -63,6 +53,7 @@ def coldstart(
     """
     from cli.reports import newest_report
 
+    check_folder(json_path)
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
         from benchmarks import coldstart as benchmark
@@ -86,13 +77,14 @@ def coldstart(
     )
     names = [f"{name} ({result['queries'][name]})" for name in groups]
     _print("recall@50 by how often the target was seen", names, rows)
-    _write(json_path, report.preset, result)
+    if json_path is not None:
+        write({"preset": report.preset, **result}, json_path)
 
 
 @click.command(epilog=options.examples("daogou bench search --preset demo"))
 @options.runs
 @options.preset_of_newest_run
-@_json_file
+@json_file
 @click.pass_obj
 def search(
     session: "Session",
@@ -107,6 +99,7 @@ def search(
     """
     from cli.reports import newest_report
 
+    check_folder(json_path)
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
         from benchmarks import search as benchmark
@@ -123,7 +116,8 @@ def search(
     for missed in result["missed"]:
         leaves = [path.rpartition("/")[2] for path in missed["came"]]
         click.echo(f"missed: {missed['query']} → {', '.join(leaves)}")
-    _write(json_path, report.preset, result)
+    if json_path is not None:
+        write({"preset": report.preset, **result}, json_path)
 
 
 def _print(
@@ -141,15 +135,3 @@ def _print(
     for name, values in rows:
         table.add_row(name, *values)
     output_console().print(table)
-
-
-def _write(path: pathlib.Path | None, preset: str, result: dict) -> None:
-    if path is None:
-        return
-    command = " ".join(["daogou", *sys.argv[1:]])
-    document = {"command": command, "preset": preset, **result}
-    path.write_text(
-        json.dumps(document, ensure_ascii=False, indent=1) + "\n",
-        encoding="utf-8",
-    )
-    click.echo(f"figures: {path}")
