@@ -33,7 +33,7 @@ ATTRIBUTES = "_item2attributes.json"
 _LINES = 100_000
 
 
-def _lines(path) -> Iterator[list[str]]:
+def read_lines(path: pathlib.Path) -> Iterator[list[str]]:
     """Yields the lines of a file in groups.
 
     Raises:
@@ -62,7 +62,7 @@ def _lines(path) -> Iterator[list[str]]:
 
 def _events(path, counts: Counts, seen: dict[str, None]) -> Iterator[pa.Table]:
     """Yields the steps in contract form; a user without items is one row."""
-    for group in _lines(path):
+    for group in read_lines(path):
         lines = [line.split() for line in group]
         lines = [line for line in lines if line]
         # A line of a user alone cannot be a step: it passes with a null item.
@@ -89,7 +89,7 @@ def _events(path, counts: Counts, seen: dict[str, None]) -> Iterator[pa.Table]:
         )
 
 
-def _attributes(path) -> dict[str, list[str]]:
+def read_attributes(path: pathlib.Path) -> dict[str, list[str]]:
     """Returns the attributes of each item, as text.
 
     Raises:
@@ -161,7 +161,7 @@ def convert(
     attribute_file = paths[0].stem + ATTRIBUTES
     attributes = {}
     if (pathlib.Path(source_dir) / attribute_file).exists():
-        attributes = _attributes(find_file(source_dir, attribute_file))
+        attributes = read_attributes(find_file(source_dir, attribute_file))
     events, items = Counts(), Counts()
     seen: dict[str, None] = {}
     events.written = write_table(
