@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.text import draw, machine, read_queries
 from models.text.batching import pack
-from models.text.distil import NEIGHBOURS, recall_of_neighbours
-from models.text.distil_texts import is_held_out, read_texts
+from models.text.distillation.teacher import TeacherVectors
+from models.text.distillation.texts import is_held_out, read_texts
+from models.text.distillation.training import NEIGHBOURS, recall_of_neighbours
 from models.text.hub import TextEncoder
-from models.text.teacher import TeacherVectors
 from schema.errors import DataError
 
 _BATCH_TOKENS = 4096

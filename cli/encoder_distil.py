@@ -9,7 +9,7 @@ import click
 
 from cli import options
 from cli.terminal import duration, libraries_hushed
-from models.text.distil_settings import (
+from models.text.distillation.settings import (
     QUANTISATIONS,
     DistilSettings,
     StudentShape,
@@ -162,7 +162,7 @@ def distil(
     )
     with libraries_hushed(show=session.debug):
         from models.text import resolve
-        from models.text.student_making import make_student
+        from models.text.distillation.making import make_student
 
         output = output or resolve.default_directory(_NAME)
         report = make_student(

@@ -26,7 +26,7 @@ from models.index.settings import IndexSettings
 from models.requests import from_examples
 from models.serving_graph import signatures
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
-from models.serving_graph.recommender import ServingRecommender
+from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch

@@ -10,7 +10,7 @@ from models.serving_graph.inputs import (
     defaults,
     required_specs,
 )
-from models.serving_graph.recommender import ServingRecommender
+from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import student
-from models.text.distil_texts import is_held_out
+from models.text.distillation.teacher import TeacherVectors
+from models.text.distillation.texts import is_held_out
 from models.text.hub import TextEncoder
-from models.text.teacher import TeacherVectors
 from schema.errors import DataError
 from tests.encoders import CHARACTERS, write_tiny_bert
 

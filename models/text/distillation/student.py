@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.text.bert import BertEncoder, DenseEmbedding, LayerWeights
-from models.text.distil_settings import StudentShape
+from models.text.distillation.settings import StudentShape
 
 # BERT's own standard deviation of start values.
 _DEVIATION = 0.02

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from models.text.distil_texts import is_held_out, read_texts
-from models.text.fast_wordpiece import FastWordPiece
+from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.texts import is_held_out, read_texts
+from models.text.distillation.wordpiece_learning import learn_vocabulary
 from models.text.wordpiece import WordPiece
-from models.text.wordpiece_learning import learn_vocabulary
 from schema.errors import DataError
 
 

@@ -19,12 +19,12 @@ import tensorflow as tf
 
 from models.text.batching import pack
 from models.text.bert import BertEncoder
-from models.text.distil_settings import DistilSettings, StudentShape
-from models.text.distil_texts import is_held_out
-from models.text.fast_wordpiece import FastWordPiece
-from models.text.student import distillation_loss, new_student
-from models.text.taught_texts import TaughtTexts
-from models.text.teacher import TeacherVectors
+from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.settings import DistilSettings, StudentShape
+from models.text.distillation.student import distillation_loss, new_student
+from models.text.distillation.taught_texts import TaughtTexts
+from models.text.distillation.teacher import TeacherVectors
+from models.text.distillation.texts import is_held_out
 from schema.errors import DataError
 
 # Share of the steps in which the learning rate rises.

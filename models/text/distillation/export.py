@@ -6,9 +6,9 @@ import tempfile
 import typing
 
 from models.text.bert import BertEncoder
-from models.text.distil_settings import StudentShape
-from models.text.fast_wordpiece import FastWordPiece
-from models.text.quantisation import quantise
+from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.quantisation import quantise
+from models.text.distillation.settings import StudentShape
 from models.text.resolve import EncoderPaths
 from models.text.tfhub_export import export_encoder, export_preprocess
 

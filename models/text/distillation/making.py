@@ -4,15 +4,15 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
-from models.text.distil import distil
-from models.text.distil_settings import DistilSettings, StudentShape
-from models.text.distil_texts import read_texts
-from models.text.fast_wordpiece import FastWordPiece
+from models.text.distillation.export import export_student
+from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.settings import DistilSettings, StudentShape
+from models.text.distillation.teacher import TeacherVectors
+from models.text.distillation.texts import read_texts
+from models.text.distillation.training import distil
+from models.text.distillation.wordpiece_learning import learn_vocabulary
 from models.text.hub import TextEncoder
-from models.text.student_export import export_student
-from models.text.teacher import TeacherVectors
 from models.text.wordpiece import read_vocabulary
-from models.text.wordpiece_learning import learn_vocabulary
 from schema.errors import DataError
 
 # Live texts are queries, so the student gives the teacher's vectors of those.

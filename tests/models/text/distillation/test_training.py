@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.text import distil as distil_module
-from models.text.distil import distil, recall_of_neighbours
-from models.text.distil_settings import (
+from models.text.distillation import training as training_module
+from models.text.distillation.export import export_student
+from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.settings import (
     QUANTISATIONS,
     DistilSettings,
     StudentShape,
 )
-from models.text.distil_texts import is_held_out
+from models.text.distillation.student import distillation_loss
+from models.text.distillation.teacher import TeacherVectors
+from models.text.distillation.texts import is_held_out
+from models.text.distillation.training import distil, recall_of_neighbours
 from models.text.encoder_pair import EncoderPair
-from models.text.fast_wordpiece import FastWordPiece
 from models.text.hub import TextEncoder
 from models.text.resolve import DESCRIPTION_PATH
-from models.text.student import distillation_loss
-from models.text.student_export import export_student
-from models.text.teacher import TeacherVectors
 from schema.errors import DataError
 from tests.encoders import CHARACTERS, HIDDEN, VOCABULARY
 
@@ -208,7 +208,7 @@ def test_goes_on_where_it_was_stopped(teacher, tmp_path, monkeypatch):
         epochs=2, batch_texts=64, num_documents=64, evaluations=2
     )
     whole = run(teacher, tmp_path / "whole", texts, settings)
-    train, steps = distil_module._Training._train, []
+    train, steps = training_module._Training._train, []
 
     def stopped(self, rows):
         steps.append(int(self._step))
@@ -216,7 +216,7 @@ def test_goes_on_where_it_was_stopped(teacher, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return train(self, rows)
 
-    monkeypatch.setattr(distil_module._Training, "_train", stopped)
+    monkeypatch.setattr(training_module._Training, "_train", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(teacher, tmp_path / "parts", texts, settings)
     parts = run(teacher, tmp_path / "parts", texts, settings)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from models.text.fast_wordpiece import FastWordPiece
+from models.text.distillation.fast_wordpiece import FastWordPiece
 from models.text.tfhub_export import NUM_ADDED
 
 _TEXTS_AT_A_TIME = 4096

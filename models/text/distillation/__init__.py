@@ -1,0 +1,1 @@
+"""Makes a small encoder that gives a large one's vectors."""
