@@ -5,6 +5,10 @@ from numpy.typing import NDArray
 
 from models.metrics.catalogue_order import UNREACHABLE
 
+# Cut-offs of the hit rate and of NDCG that benchmarks of one target report.
+HIT_CUTS = (5, 10, 20, 50)
+GAIN_CUTS = (5, 10, 20)
+
 
 def recall_at_k(ranks: NDArray[np.int64], k: int) -> float:
     """Share of queries whose target is in the first k (one target: hit rate).
@@ -28,11 +32,35 @@ def gains(ranks: NDArray[np.int64], k: int) -> NDArray[np.float64]:
 
 def mrr(ranks: NDArray[np.int64]) -> float:
     """Mean of 1 / (rank + 1) over the whole catalogue."""
-    if not len(ranks):
-        return float("nan")
-    return float(
-        np.mean(np.where(ranks < UNREACHABLE, 1.0 / (ranks + 1.0), 0.0))
-    )
+    return float(np.mean(reciprocals(ranks))) if len(ranks) else float("nan")
+
+
+def reciprocals(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each query's 1 / (rank + 1), 0 where the target was taken out."""
+    return np.where(ranks < UNREACHABLE, 1.0 / (ranks + 1.0), 0.0)
+
+
+def query_figures(ranks: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Each query's part in the figures that are means over queries.
+
+    They are what intervals and paired differences are drawn from.
+
+    >>> figures = query_figures(np.array([0, 2, 7]))
+    >>> figures["hr@5"], figures["ndcg@10"].round(3)
+    (array([1., 1., 0.]), array([1.   , 0.5  , 0.315]))
+
+    Args:
+      ranks: int64 [queries], from `target_ranks`.
+
+    Returns:
+      Name → float64 [queries]: `hr@k` for `HIT_CUTS` (with one target the
+      hit rate is the recall), `ndcg@k` for `GAIN_CUTS`, and `mrr`.
+    """
+    return {
+        **{f"hr@{k}": (ranks < k).astype(np.float64) for k in HIT_CUTS},
+        **{f"ndcg@{k}": gains(ranks, k) for k in GAIN_CUTS},
+        "mrr": reciprocals(ranks),
+    }
 
 
 def coverage(top: NDArray[np.int32], num_items: int) -> float:

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from models.metrics.intervals import bootstrap_means, interval
+from models.metrics.intervals import (
+    bootstrap_means,
+    interval,
+    paired_difference,
+)
 
 
 def test_the_standard_error_is_that_of_the_mean():
@@ -40,3 +44,50 @@ def test_methods_on_one_seed_see_the_same_draws():
 
 def test_no_query_has_no_figure():
     assert np.isnan(bootstrap_means([], [])).all()
+
+
+def test_a_paired_difference_sees_what_two_intervals_do_not():
+    rng = np.random.default_rng(5)
+    hard = rng.random(2000)
+    second = (hard < 0.30).astype(float)
+    first = (hard < 0.32).astype(float)
+    users = np.arange(2000)
+    found = paired_difference(first, second, users)
+    assert found.mean == pytest.approx(first.mean() - second.mean())
+    assert 0 < found.low < found.mean < found.high
+    assert found.p == pytest.approx(2 / 1001)
+    # Each one's own interval reaches into the other's.
+    _, high = interval(bootstrap_means(second, users))
+    low, _ = interval(bootstrap_means(first, users))
+    assert low < high
+    # Its standard error is that of the differences.
+    error = (first - second).std() / np.sqrt(2000)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.15)
+
+
+def test_a_paired_difference_of_noise_is_none():
+    rng = np.random.default_rng(6)
+    sure = [
+        paired_difference(
+            *rng.binomial(1, 0.3, (2, 300)), np.arange(300), samples=300
+        ).p
+        < 0.05
+        for _ in range(200)
+    ]
+    assert np.mean(sure) < 0.1
+
+
+def test_a_paired_difference_turns_around():
+    rng = np.random.default_rng(7)
+    first, second = rng.random((2, 100))
+    users = rng.integers(0, 30, 100)
+    there = paired_difference(first, second, users)
+    back = paired_difference(second, first, users)
+    assert there.mean == -back.mean
+    assert there.low == pytest.approx(-back.high)
+    assert there.p == back.p
+
+
+def test_other_queries_cannot_be_paired():
+    with pytest.raises(ValueError, match="cannot be paired"):
+        paired_difference([1.0], [1.0, 0.0], [0])

@@ -203,3 +203,46 @@ def test_by_item_gives_rare_targets_the_weight_of_frequent_ones():
     assert hits.mean() == 0.6
     assert retrieval.by_item(hits, targets) == pytest.approx(1 / 3)
     assert retrieval.by_item(hits[:1], targets[:1]) == 1.0
+
+
+def test_query_figures_by_hand():
+    ranks = np.array([0, 4, 5, 19, 49, catalogue_order.UNREACHABLE])
+    figures = retrieval.query_figures(ranks)
+    assert list(figures) == [
+        *("hr@5", "hr@10", "hr@20", "hr@50"),
+        *("ndcg@5", "ndcg@10", "ndcg@20", "mrr"),
+    ]
+    assert figures["hr@5"].tolist() == [1, 1, 0, 0, 0, 0]
+    assert figures["hr@10"].tolist() == [1, 1, 1, 0, 0, 0]
+    assert figures["hr@20"].tolist() == [1, 1, 1, 1, 0, 0]
+    assert figures["hr@50"].tolist() == [1, 1, 1, 1, 1, 0]
+    assert figures["ndcg@5"] == pytest.approx([1, 1 / math.log2(6), 0, 0, 0, 0])
+    assert figures["ndcg@20"][3] == pytest.approx(1 / math.log2(21))
+    assert figures["mrr"] == pytest.approx([1, 1 / 5, 1 / 6, 1 / 20, 1 / 50, 0])
+
+
+def test_query_figures_agree_with_sklearn():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(8)
+    scores = rng.random((60, 80)).astype(np.float32)
+    targets = rng.integers(0, 80, 60)
+    truth = np.zeros((60, 80))
+    truth[np.arange(60), targets] = 1
+    figures = retrieval.query_figures(
+        catalogue_order.target_ranks(
+            scores, targets, catalogue_order.tie_order(80)
+        )
+    )
+    for k in retrieval.HIT_CUTS:
+        assert figures[f"hr@{k}"].mean() == pytest.approx(
+            sklearn.top_k_accuracy_score(
+                targets, scores, k=k, labels=np.arange(80)
+            )
+        )
+    for k in retrieval.GAIN_CUTS:
+        assert figures[f"ndcg@{k}"].mean() == pytest.approx(
+            sklearn.ndcg_score(truth, scores, k=k)
+        )
+    assert figures["mrr"].mean() == pytest.approx(
+        sklearn.label_ranking_average_precision_score(truth, scores)
+    )
