@@ -108,7 +108,13 @@ TABLES = {
         ("shop_id", "string", False, "who sells it", "shop3"),
         ("price", "float32", False, "CNY, >= 0", "99.0"),
         ("listed_at", "int64", False, _TIME, "1690000000"),
-        ("tags", "list<string>", False, "free words", "[静音, 便携]"),
+        (
+            "tags",
+            "list<string>",
+            False,
+            "free words; those that items share count",
+            "[静音, 便携]",
+        ),
         (
             "image_embedding",
             "list<float32>",

@@ -12,6 +12,7 @@ from components.catalogue.settings import CatalogueSettings
 from components.catalogue.text import compose_text
 
 TEXTS = ("item_id", "title", "description", "category", "brand", "shop_id")
+TAGS = "tags"
 UNKNOWN_PRICE = -1.0
 # The year 2096; what is above it was most likely counted in milliseconds.
 LATEST_SECOND = 4_000_000_000
@@ -45,13 +46,17 @@ def clean_items(
       settings: The limits.
     """
     texts = {name: columns.read_text(batch, name) for name in TEXTS}
+    tags = columns.read_words(batch, TAGS)
     price = columns.read_floats(batch, "price")
     listed_at = columns.read_integers(batch, "listed_at")
     in_stock, bad_stock = _in_stock(batch)
     title_length = np.asarray(pc.utf8_length(texts["title"].values))
     reasons = first_reasons(
         (
-            ("bad_utf8", np.any([t.bad for t in texts.values()], axis=0)),
+            (
+                "bad_utf8",
+                np.any([tags.bad, *(t.bad for t in texts.values())], axis=0),
+            ),
             (
                 "empty_item_id",
                 np.asarray(pc.equal(texts["item_id"].values, "")),
@@ -77,6 +82,7 @@ def clean_items(
     table = pa.table(
         {
             **{name: text.values for name, text in texts.items()},
+            TAGS: tags.values,
             "price": np.where(
                 price.present, price.values, UNKNOWN_PRICE
             ).astype(np.float32),
@@ -116,9 +122,12 @@ def _texts(kept, settings):
 
 def _letters(table, price, source, reasons):
     bad = reasons != ""
+    tags = pc.binary_join(table[TAGS], pa.scalar("|", pa.large_string()))
     shown = table.set_column(
         table.column_names.index("price"), "price", pa.array(price.values)
-    ).filter(pa.array(bad))
+    )
+    shown = shown.set_column(shown.column_names.index(TAGS), TAGS, tags)
+    shown = shown.filter(pa.array(bad))
     return dead_letters(
         source, np.asarray(shown["row"]), reasons[bad], shown.drop(["row"])
     )

@@ -30,6 +30,20 @@ class Text:
 
 
 @dataclasses.dataclass(frozen=True)
+class Words:
+    """A column of sets of words.
+
+    Attributes:
+      values: large_list<large_string> [rows]; each word of a row once, in
+        the order of first sight, trimmed, none of them empty.
+      bad: bool [rows], the row has a word that is not UTF-8.
+    """
+
+    values: pa.Array
+    bad: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Numbers:
     """A column of numbers.
 
@@ -58,19 +72,34 @@ def first_values(batch: pa.RecordBatch, name: str) -> pa.Array:
 
 def read_text(batch: pa.RecordBatch, name: str) -> Text:
     """Reads a column as text; numbers become their decimal form."""
-    values = first_values(batch, name)
-    none = np.zeros(len(values), bool)
-    if pa.types.is_null(values.type):
-        return Text(pa.array([""] * len(values), pa.large_string()), none)
-    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-        try:
-            values = values.cast(pa.large_string())
-            bad = none
-        except pa.ArrowInvalid:
-            values, bad = _decode(values)
+    return _text(first_values(batch, name))
+
+
+def read_words(batch: pa.RecordBatch, name: str) -> Words:
+    """Reads all values of a column as text, as `read_text` does the first."""
+    index = batch.schema.get_field_index(name)
+    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
+        values, row = pa.nulls(0), np.zeros(0, np.int64)
     else:
-        values, bad = values.cast(pa.large_string()), none
-    return Text(pc.fill_null(values, ""), bad)
+        column = batch.column(index)
+        values = column.flatten()
+        row = np.asarray(pc.list_parent_indices(column), np.int64)
+    text = _text(values)
+    bad = np.zeros(batch.num_rows, bool)
+    bad[row[text.bad]] = True
+    words = pc.utf8_trim_whitespace(text.values)
+    there = np.flatnonzero(np.asarray(pc.not_equal(words, "")))
+    coded = words.take(pa.array(there)).dictionary_encode()
+    # One number for a row and a word; of equal ones the first stays.
+    pairs = row[there] * max(len(coded.dictionary), 1) + np.asarray(
+        coded.indices
+    )
+    kept = there[np.sort(np.unique(pairs, return_index=True)[1])]
+    counts = np.bincount(row[kept], minlength=batch.num_rows)
+    lists = pa.LargeListArray.from_arrays(
+        pa.array(np.append(0, np.cumsum(counts))), words.take(pa.array(kept))
+    )
+    return Words(lists, bad)
 
 
 def read_integers(batch: pa.RecordBatch, name: str) -> Numbers:
@@ -96,6 +125,21 @@ def read_integers(batch: pa.RecordBatch, name: str) -> Numbers:
 def read_floats(batch: pa.RecordBatch, name: str) -> Numbers:
     """Reads a column as float64; infinities and NaN are present values."""
     return _floats(first_values(batch, name))
+
+
+def _text(values):
+    none = np.zeros(len(values), bool)
+    if pa.types.is_null(values.type):
+        return Text(pa.array([""] * len(values), pa.large_string()), none)
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        try:
+            values = values.cast(pa.large_string())
+            bad = none
+        except pa.ArrowInvalid:
+            values, bad = _decode(values)
+    else:
+        values, bad = values.cast(pa.large_string()), none
+    return Text(pc.fill_null(values, ""), bad)
 
 
 def _floats(values):

@@ -80,18 +80,21 @@ def as_lists(values: pa.Array) -> pa.Array:
 
 
 def list_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Makes of plain columns what `write_examples` takes."""
+    """Makes of columns, plain ones and lists, what `write_examples` takes."""
     return pa.RecordBatch.from_arrays(
-        [
-            as_lists(
-                column.cast(pa.large_binary())
-                if pa.types.is_large_string(column.type)
-                else column
-            )
-            for column in batch.columns
-        ],
+        [_list_column(column) for column in batch.columns],
         batch.schema.names,
     )
+
+
+def _list_column(column):
+    if pa.types.is_large_list(column.type):
+        if pa.types.is_large_string(column.type.value_type):
+            return column.cast(pa.large_list(pa.large_binary()))
+        return column
+    if pa.types.is_large_string(column.type):
+        column = column.cast(pa.large_binary())
+    return as_lists(column)
 
 
 def pack(table: pa.Table) -> bytes:

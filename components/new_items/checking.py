@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.catalogue import tables
-from components.catalogue.cleaning import TEXTS, clean_items
+from components.catalogue.cleaning import TAGS, TEXTS, clean_items
 from components.catalogue.settings import CatalogueSettings
 from datasets.items_file import BadRow, refuse
 
@@ -50,8 +50,10 @@ def check(
     Raises:
       DataError: A row is bad; names row, id, value and what is allowed.
     """
+    tags = items[TAGS].combine_chunks().cast(pa.large_list(pa.large_binary()))
     batch = pa.RecordBatch.from_arrays(
-        [tables.as_lists(_plain(items[name])) for name in _PLAIN], _PLAIN
+        [*(tables.as_lists(_plain(items[name])) for name in _PLAIN), tags],
+        [*_PLAIN, TAGS],
     )
     clean = clean_items(batch, path.name, 0, settings)
     ids = items["item_id"].to_pylist()

@@ -28,6 +28,11 @@ def make_pipeline() -> beam.Pipeline:
 def _feature(value):
     if value is None:
         return tf.train.Feature()
+    if isinstance(value, list):
+        made = tf.train.Feature()
+        for one in value:
+            made.MergeFrom(_feature(one))
+        return made
     if isinstance(value, float):
         return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
     if isinstance(value, int):
@@ -37,7 +42,10 @@ def _feature(value):
 
 
 def write_table(folder: pathlib.Path, *files: list[dict]) -> str:
-    """Writes rows as Examples, one list a file; None is an empty feature."""
+    """Writes rows as Examples, one list a file; None is an empty feature.
+
+    A list is a feature with as many values.
+    """
     for index, rows in enumerate(files):
         path = folder / "Split-all" / f"data_tfrecord-{index:05d}.gz"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,11 +46,39 @@ def test_an_item_keeps_what_is_known(tmp_path):
         "price": 99.0,
         "listed_at": 1_690_000_000,
         "in_stock": 0,
+        "tags": ["静音"],
     }
     _, items = _run(tmp_path, [row])
     assert items["i7"] == {name: [value] for name, value in row.items()} | {
-        "text": ["M330 静音 罗技 鼠标"]
+        "tags": ["静音"],
+        "text": ["M330 静音 罗技 鼠标"],
     }
+
+
+def test_tags_are_kept_once_each_and_stay_with_their_item(tmp_path):
+    given = {
+        "i1": ["静音", "便携", " 静音 ", "", "静音"],
+        "i2": None,
+        "i3": ["便携"],
+        "i4": [" ", ""],
+        "i5": [7, 2024, 7],
+    }
+    rows = [{"item_id": item, "tags": tags} for item, tags in given.items()]
+    many = [
+        {"item_id": f"m{n:04d}", "tags": [f"标{n % 7}", f"签{n}"][: n % 3]}
+        for n in range(1500)
+    ]
+    # A column of one file is of one type.
+    _, items = _run(tmp_path, rows[:4] + many, rows[4:], num_shards=1)
+    found = {item: row["tags"] for item, row in items.items()}
+    assert {item: found[item] for item in given} == {
+        "i1": ["静音", "便携"],
+        "i2": [],
+        "i3": ["便携"],
+        "i4": [],
+        "i5": ["7", "2024"],
+    }
+    assert all(found[row["item_id"]] == row["tags"] for row in many)
 
 
 def test_missing_columns_become_unknown_and_fit_the_schema(tmp_path):
@@ -73,6 +101,7 @@ def test_missing_columns_become_unknown_and_fit_the_schema(tmp_path):
         "price": [-1.0],
         "listed_at": [0],
         "in_stock": [1],
+        "tags": [],
     }
 
 
@@ -108,6 +137,7 @@ def test_bad_items_are_counted_by_reason(tmp_path):
         ({"price": float("inf")}, "bad_price"),
         ({"price": float("nan")}, "bad_price"),
         ({"brand": b"\xb0\xa2"}, "bad_utf8"),
+        ({"tags": ["静音", b"\xb0\xa2", "长" * 10**6]}, "bad_utf8"),
         ({"listed_at": 1_690_000_000_000}, "bad_listed_at"),
         ({"in_stock": -3}, "bad_in_stock"),
     ]
@@ -115,16 +145,17 @@ def test_bad_items_are_counted_by_reason(tmp_path):
     good = {"item_id": "i2", "title": "长" * 10_000, "price": 0.0}
     report, items = _run(tmp_path, [*rows, good])
     assert report["items"] == {
-        "in": 11,
+        "in": 12,
         "kept": 1,
         "deduplicated": 0,
-        "quarantined": 10,
+        "quarantined": 11,
     }
-    assert sum(report["quarantined_by_reason"].values()) == 10
+    assert sum(report["quarantined_by_reason"].values()) == 11
     letters = _letters(tmp_path)
     assert [letter["reason"] for letter in letters] == [r for _, r in bad]
-    assert [letter["row"] for letter in letters] == list(range(10))
+    assert [letter["row"] for letter in letters] == list(range(11))
     assert all(len(letter["value"]) < 1000 for letter in letters)
+    assert json.loads(letters[8]["value"])["tags"].startswith("静音|�")
     assert items["i2"]["price"] == [0.0]
     assert len(items["i2"]["text"][0]) == 512
 

@@ -36,13 +36,17 @@ def checked(*rows, known=(), replace=False, listed_at=NOW):
 
 
 def test_rows_become_rows_of_the_catalogue():
-    rows = checked(GOOD, {"item_id": "n2", "title": "键盘", "listed_at": 5})
+    rows = checked(
+        GOOD | {"tags": ["静音", "静音", None, "便携"]},
+        {"item_id": "n2", "title": "键盘", "listed_at": 5},
+    )
     assert rows["item_id"].to_pylist() == ["n1", "n2"]
     assert rows["text"].to_pylist() == ["M330 静音 罗技 鼠标", "键盘"]
     assert rows["price"].to_pylist() == [99.0, -1.0]
     assert rows["in_stock"].to_pylist() == [0, 1]
     assert rows["listed_at"].to_pylist() == [NOW, 5]
     assert rows["description"].to_pylist() == ["", ""]
+    assert rows["tags"].to_pylist() == [["静音", "便携"], []]
 
 
 def test_without_times_in_the_catalogue_none_is_made_up():
