@@ -29,6 +29,7 @@ COMMANDS = {
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",
     "bench": "cli.bench:bench",
+    "serve": "cli.serve:serve",
     "version": "cli.main:version",
 }
 DEBUG = "--debug"

@@ -6,16 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  (registers the ops of the text encoder)
 from google.protobuf import message
 from tensorflow.core.protobuf import saved_model_pb2
 
-from schema.errors import DataError, MissingDependencyError
+from schema.errors import DataError
+from serving import op_libraries
 from serving.requests import HISTORY_FIELDS, Request
 
-_SAVED_MODEL_FILE = "saved_model.pb"
-# How ScaNN names its ops; a servable with them needs its library.
-_SCANN_OPS = b"Scann>"
 _ASSERTION = re.compile(r"assertion failed: (.*)")
 _PART = re.compile(r"\[([^\]]*)\]")
 
@@ -41,14 +38,13 @@ class Recommender:
         """
         folder = pathlib.Path(servable_dir)
         try:
-            text = (folder / _SAVED_MODEL_FILE).read_bytes()
+            text = (folder / op_libraries.SAVED_MODEL_FILE).read_bytes()
+            op_libraries.register(folder)
         except OSError as error:
             raise DataError(
-                f"{folder} is no version of the model: {_SAVED_MODEL_FILE} "
-                "cannot be read"
+                f"{folder} is no version of the model: "
+                f"{op_libraries.SAVED_MODEL_FILE} cannot be read"
             ) from error
-        if _SCANN_OPS in text:
-            _load_scann_ops(folder)
         try:
             graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0]
             self._definitions = graph.signature_def
@@ -186,13 +182,3 @@ def _refusal(text: str) -> str:
         parts = _PART.findall(found.group(1)) or [found.group(1)]
         return " ".join(part.strip() for part in parts)
     return text.strip().splitlines()[0]
-
-
-def _load_scann_ops(folder: pathlib.Path) -> None:
-    try:
-        import scann  # noqa: F401  (registers its ops)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{folder} searches with ScaNN, which is not installed: "
-            "pip install scann"
-        ) from error

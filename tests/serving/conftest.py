@@ -1,0 +1,88 @@
+"""One server for all tests of it, or a real TensorFlow Serving.
+
+`DAOGOU_TFS=host:port` (and `DAOGOU_TFS_REST=host:port`) name one that serves
+what `python -m tests.serving.foreign_models DIR` wrote; the tests under
+`conformance/` then ask that one.
+"""
+
+import os
+import urllib.parse
+
+import grpc
+import pytest
+from tensorflow_serving.apis import (
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+from serving.model_server.server import ModelServer
+from serving.model_server.settings import ServerSettings
+from tests.serving import foreign_models
+
+MONITORING = "prometheus_config { enable: true }"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Folder of the foreign models and their `models.config`."""
+    folder = tmp_path_factory.mktemp("models")
+    foreign_models.write_all(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(models):
+    """An embedded server of all of them, with every service on."""
+    (models / "monitoring.config").write_text(MONITORING)
+    server = ModelServer(
+        ServerSettings(
+            port=0,
+            rest_api_port=-1,
+            model_config_file=str(models / "models.config"),
+            monitoring_config_file=str(models / "monitoring.config"),
+            allow_version_labels_for_unavailable_models=True,
+            enable_grpc_healthcheck_service=True,
+            enable_grpc_reflection=True,
+            max_num_load_retries=0,
+        )
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def target(request):
+    """host:port of the gRPC API under test."""
+    if real := os.environ.get("DAOGOU_TFS"):
+        return real
+    return f"127.0.0.1:{request.getfixturevalue('server').port}"
+
+
+@pytest.fixture(scope="session")
+def rest_target(request):
+    """host:port of the REST API under test."""
+    if real := os.environ.get("DAOGOU_TFS"):
+        host = urllib.parse.urlsplit(f"//{real}").hostname
+        return os.environ.get("DAOGOU_TFS_REST", f"{host}:8501")
+    return f"127.0.0.1:{request.getfixturevalue('server').rest_api_port}"
+
+
+@pytest.fixture(scope="session")
+def channel(target):
+    with grpc.insecure_channel(
+        target, options=[("grpc.max_receive_message_length", -1)]
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def prediction(channel):
+    """The official stub of PredictionService."""
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def model_service(channel):
+    """The official stub of ModelService."""
+    return model_service_pb2_grpc.ModelServiceStub(channel)
