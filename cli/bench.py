@@ -15,6 +15,7 @@ def bench() -> None:
 
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
+bench.add_command(bench_quality.quality)
 bench.add_command(bench_student.student)
 bench.add_command(bench_import.import_checkpoints)
 

@@ -1,4 +1,4 @@
-"""`daogou bench coldstart`, `daogou bench search`: what a run is good for."""
+"""`daogou bench coldstart`, `quality`, `search`: how good answers are."""
 
 import pathlib
 import typing
@@ -79,6 +79,93 @@ def coldstart(
     _print("recall@50 by how often the target was seen", names, rows)
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
+
+
+@click.command(
+    epilog=options.examples(
+        "daogou bench quality --dataset beauty --data ../shared/data/beauty",
+        "daogou bench quality --dataset sequences --data my.txt "
+        "--models daogou,ease --seeds 1 --json quality.json",
+    )
+)
+@click.option(
+    "--dataset",
+    type=click.Choice(["beauty", "sequences"]),
+    required=True,
+    help="Amazon Beauty, or any file with a user a line: the user's id, then "
+    "item ids in the order of time.",
+)
+@click.option(
+    "--data",
+    "path",
+    type=click.Path(exists=True, path_type=pathlib.Path),
+    required=True,
+    metavar="PATH",
+    help="Beauty: the folder with Beauty.txt; sequences: the file.",
+)
+@click.option(
+    "--models",
+    default="",
+    metavar="A,B,…",
+    help="Which models, by name; all by default.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Runs of each model that draws anything.",
+)
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    default=pathlib.Path("runs/quality"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of runs and log; finished runs there are not run again.",
+)
+@json_file
+@click.pass_obj
+def quality(
+    session: "Session",
+    *,
+    dataset: str,
+    path: pathlib.Path,
+    models: str,
+    seeds: int,
+    work: pathlib.Path,
+    json_path: pathlib.Path | None,
+) -> None:
+    """Train Daogou's models and their peers on sequences, and compare them.
+
+    Leave-one-out: the last item of each user is asked for, among all items
+    but the user's earlier ones. Peers are installed beside Daogou at the
+    first call; those on PyTorch take 6 GB of disk.
+    """
+    from cli.terminal import progress_console
+
+    check_folder(json_path)
+    say = progress_console().print
+    with libraries_hushed(show=session.debug):
+        from benchmarks.quality import contenders, results, runs, sequences
+
+        name = "beauty"
+        if dataset == "beauty":
+            data = sequences.read_beauty(path)
+        else:
+            name, data = path.stem, sequences.read(path)
+        names = [one.strip() for one in models.split(",") if one.strip()]
+        taking_part = contenders.chosen(names, data)
+        result = results.summary(
+            data,
+            name,
+            runs.run(data, taking_part, seeds=seeds, work=work / name, say=say),
+        )
+    click.echo(results.table(result))
+    if json_path is not None:
+        write(result, json_path)
+    if result["failed"]:
+        raise runs.FailedError(result["failed"])
 
 
 @click.command(epilog=options.examples("daogou bench search --preset demo"))
