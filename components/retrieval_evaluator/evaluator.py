@@ -113,6 +113,11 @@ def run_evaluation(
             }
             for name, result in results.items()
         },
+        "leads": {
+            name: results["model"].lead(result, asked.user_ids, settings.seed)
+            for name, result in results.items()
+            if name != "model"
+        },
         "baselines": tuned.choices,
     }
     examples = _examples(

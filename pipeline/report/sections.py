@@ -222,6 +222,31 @@ def _interval(facts, method, metric):
     return f"<br/><small>{shown}</small>"
 
 
+def _leads(facts):
+    """Says by how much the model is ahead of each baseline, and how surely."""
+    rows = [
+        (
+            METHOD_NAMES[method],
+            metric,
+            f"{lead['mean']:+.4f}",
+            f"{lead['low']:+.4f} … {lead['high']:+.4f}",
+            "ahead"
+            if lead["low"] > 0
+            else "behind"
+            if lead["high"] < 0
+            else "not clear",
+        )
+        for method, metrics in facts.get("retrieval_leads", {}).items()
+        for metric, lead in metrics.items()
+    ]
+    if not rows:
+        return ""
+    return table(
+        ("model against", "metric", "difference", "95 % interval", "so it is"),
+        rows,
+    )
+
+
 def retrieval_section(facts: dict) -> str:
     """The model beside its baselines, overall and by slice."""
     retrieval = facts.get("retrieval")
@@ -300,6 +325,7 @@ def retrieval_section(facts: dict) -> str:
             rows,
             lead=0,
         )
+        + _leads(facts)
         + "<h3>recall@50 by slice 分组</h3>"
         + legend([(METHOD_NAMES[m], m) for m in METHODS])
         + f'<div class="slices" style="margin-top:14px">{"".join(blocks)}</div>'

@@ -82,6 +82,12 @@ def test_metrics_of_a_model_whose_answers_are_known(
     # Popularity: i1 was chosen three times, the others once each.
     popular = report["models"]["popularity"]
     assert popular["overall"]["mrr"] < model["overall"]["mrr"]
+    # The same queries, so the difference is that of the means.
+    lead = report["leads"]["popularity"]["ndcg@10"]
+    assert lead["mean"] == pytest.approx(
+        model["overall"]["ndcg@10"] - popular["overall"]["ndcg@10"]
+    )
+    assert lead["low"] <= lead["mean"] <= lead["high"]
     assert set(report["models"]) == {"model", "popularity", "item_knn"}
 
 

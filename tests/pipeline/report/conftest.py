@@ -153,6 +153,24 @@ def _retrieval():
             }
             for method, scale in methods.items()
         },
+        "leads": {
+            "popularity": {
+                "recall@50": {
+                    "mean": 0.28,
+                    "low": 0.26,
+                    "high": 0.3,
+                    "p": 0.002,
+                }
+            },
+            "item_knn": {
+                "recall@50": {
+                    "mean": 0.01,
+                    "low": -0.004,
+                    "high": 0.024,
+                    "p": 0.2,
+                }
+            },
+        },
         "baselines": {
             "popularity": {"half_life_days": 7.0},
             "item_knn": {"shrink": 10.0, "neighbours": 200},

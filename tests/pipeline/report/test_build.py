@@ -51,6 +51,10 @@ def test_json_has_the_keys_that_were_promised(finished):
     assert facts["dataset"] == "Simulated mall 模拟商城"
     assert facts["retrieval_intervals"]["model"]["recall@50"] == [0.4, 0.46]
     assert "0.400 – 0.460" in page
+    lead = facts["retrieval_leads"]["item_knn"]["recall@50"]
+    assert lead["low"] == -0.004
+    assert "+0.2600 … +0.3000" in page
+    assert "not clear" in page
     assert facts["simulated"] is True
     assert facts["status"] == "succeeded"
     events = facts["counts"]["events"]
