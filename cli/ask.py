@@ -40,12 +40,14 @@ def users(
     epilog=options.examples(
         "daogou recommend --user u00042",
         "daogou recommend --user 196 --k 20 --preset movielens --json",
+        "daogou recommend --user u00042 --server localhost:8500",
     )
 )
 @click.option(
     "--user", "user_id", required=True, metavar="ID", help="Whom for."
 )
 @options.how_many
+@options.server
 @options.runs
 @options.preset_of_newest_run
 @options.as_json
@@ -55,6 +57,7 @@ def recommend(
     *,
     user_id: str,
     k: int,
+    server: str,
     runs: pathlib.Path,
     preset: str | None,
     as_json: bool,
@@ -68,7 +71,11 @@ def recommend(
     from cli.reports import newest_report
 
     answer = asking.recommend(
-        newest_report(runs, preset), user_id, k, show_noise=session.debug
+        newest_report(runs, preset),
+        user_id,
+        k,
+        server=server,
+        show_noise=session.debug,
     )
     print_answer(answer, as_json=as_json)
 
@@ -88,6 +95,7 @@ def recommend(
     help="Whose history to take into account.",
 )
 @options.how_many
+@options.server
 @options.runs
 @options.preset_of_newest_run
 @options.as_json
@@ -98,6 +106,7 @@ def search(
     query: str,
     user_id: str,
     k: int,
+    server: str,
     runs: pathlib.Path,
     preset: str | None,
     as_json: bool,
@@ -125,6 +134,7 @@ def search(
     "--item", "item_id", required=True, metavar="ID", help="Like which item."
 )
 @options.how_many
+@options.server
 @options.runs
 @options.preset_of_newest_run
 @options.as_json
@@ -134,6 +144,7 @@ def similar(
     *,
     item_id: str,
     k: int,
+    server: str,
     runs: pathlib.Path,
     preset: str | None,
     as_json: bool,
@@ -144,6 +155,10 @@ def similar(
     from cli.reports import newest_report
 
     answer = asking.similar(
-        newest_report(runs, preset), item_id, k, show_noise=session.debug
+        newest_report(runs, preset),
+        item_id,
+        k,
+        server=server,
+        show_noise=session.debug,
     )
     print_answer(answer, as_json=as_json)

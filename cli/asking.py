@@ -1,8 +1,9 @@
-"""Asks the model of a run, in this process, and looks up what to show."""
+"""Asks the model of a run, here or at a server; looks up what to show."""
 
+import dataclasses
 import pathlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cli.answers import SHOWN_STEPS, Answer, Hit
 from cli.catalogue import Catalogue, Item
@@ -20,7 +21,12 @@ NOBODY = ""
 
 
 def recommend(
-    report: RunReport, user_id: str, k: int, *, show_noise: bool
+    report: RunReport,
+    user_id: str,
+    k: int,
+    *,
+    server: str = "",
+    show_noise: bool,
 ) -> Answer:
     """Asks for recommendations.
 
@@ -28,6 +34,8 @@ def recommend(
       report: Of the run whose model answers.
       user_id: Whom for; an unknown one gets what a newcomer gets.
       k: How many.
+      server: host:port of a model server that answers; empty for the model
+        in this process.
       show_noise: Let through what the libraries print.
 
     Raises:
@@ -36,17 +44,21 @@ def recommend(
     user = find_user(report.place("histories"), user_id)
     with libraries_hushed(show=show_noise):
         from serving import histories
-        from serving.in_process import Recommender
 
-        recommender = Recommender(report.place("servable"))
         request = histories.request(report.place("histories"), user_id)
-        output = recommender.recommend(request, k)
+        output = _ask(report, server, lambda model: model.recommend(request, k))
         catalogue = Catalogue(report.place("catalogue"))
     return _answer(report, {"user_id": user_id}, user, output, catalogue)
 
 
 def search(
-    report: RunReport, query: str, user_id: str, k: int, *, show_noise: bool
+    report: RunReport,
+    query: str,
+    user_id: str,
+    k: int,
+    *,
+    server: str = "",
+    show_noise: bool,
 ) -> Answer:
     """Searches.
 
@@ -55,6 +67,8 @@ def search(
       query: What for.
       user_id: Whose history to take into account; may be empty.
       k: How many.
+      server: host:port of a model server that answers; empty for the model
+        in this process.
       show_noise: Let through what the libraries print.
 
     Raises:
@@ -63,13 +77,11 @@ def search(
     user = find_user(report.place("histories"), user_id) if user_id else None
     with libraries_hushed(show=show_noise):
         from serving import histories
-        from serving.in_process import Recommender
 
-        recommender = Recommender(report.place("servable"))
         request = histories.request(
             report.place("histories"), user_id or NOBODY, query=query
         )
-        output = recommender.search(request, k)
+        output = _ask(report, server, lambda model: model.search(request, k))
         catalogue = Catalogue(report.place("catalogue"))
     asked = {"query": query}
     if user_id:
@@ -78,7 +90,12 @@ def search(
 
 
 def similar(
-    report: RunReport, item_id: str, k: int, *, show_noise: bool
+    report: RunReport,
+    item_id: str,
+    k: int,
+    *,
+    server: str = "",
+    show_noise: bool,
 ) -> Answer:
     """Asks for items that are like one.
 
@@ -86,20 +103,51 @@ def similar(
       report: Of the run whose model answers.
       item_id: Like which.
       k: How many.
+      server: host:port of a model server that answers; empty for the model
+        in this process.
       show_noise: Let through what the libraries print.
 
     Raises:
       DataError: The item is unknown, or something that the run left is gone.
     """
     with libraries_hushed(show=show_noise):
-        from serving.in_process import Recommender
-
         catalogue = Catalogue(report.place("catalogue"))
         if not catalogue.items([item_id]):
             raise DataError(_unknown_item(item_id, catalogue, report))
-        recommender = Recommender(report.place("servable"))
-        output = recommender.similar([item_id], k)
+        output = _ask(report, server, lambda model: model.similar([item_id], k))
     return _answer(report, {"item_id": item_id}, None, output, catalogue)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Output:
+    """What a model answered, and which version it was."""
+
+    arrays: Mapping[str, "np.ndarray"]
+    version: str
+
+
+def _ask(
+    report: RunReport, server: str, call: Callable[[typing.Any], typing.Any]
+) -> _Output:
+    """Calls a model server, or the model of the run in this process.
+
+    Raises:
+      DataError: The model refuses, or cannot be loaded.
+      ServerError: The server does not answer.
+    """
+    if server:
+        from serving.client import Client
+
+        with Client(server) as client:
+            answer = call(client)
+        return _Output(answer.outputs, str(answer.version))
+    from serving.in_process import Recommender
+
+    place = report.place("servable")
+    version = report.values.get("servable", {}).get("version", "")
+    return _Output(
+        call(Recommender(place)), str(version or pathlib.Path(place).name)
+    )
 
 
 def _unknown_item(item_id: str, catalogue: Catalogue, report: RunReport) -> str:
@@ -117,10 +165,11 @@ def _answer(
     report: RunReport,
     asked: dict[str, str],
     user: UserHistory | None,
-    output: Mapping[str, "np.ndarray"],
+    answered: _Output,
     catalogue: Catalogue,
 ) -> Answer:
     """Joins the model's output, one row of each array, with the catalogue."""
+    output = answered.arrays
     item_ids = [_decoded(value) for value in output["item_ids"][0]]
     steps = user.steps[-SHOWN_STEPS:] if user else ()
     about = [step.item_id for step in steps]
@@ -138,10 +187,9 @@ def _answer(
         # A slot that could not be filled has an empty id.
         if item_id
     )
-    version = report.values.get("servable", {}).get("version", "")
     return Answer(
         preset=report.preset,
-        version=str(version or pathlib.Path(report.place("servable")).name),
+        version=answered.version,
         asked=asked,
         user=user,
         hits=hits,

@@ -37,6 +37,13 @@ as_json = click.option(
     is_flag=True,
     help="Print one JSON document and nothing else on stdout.",
 )
+server = click.option(
+    "--server",
+    default="",
+    metavar="HOST:PORT",
+    help="Ask this model server (see `daogou serve`), not a model in this "
+    "process.",
+)
 how_many = click.option(
     "--k",
     type=click.IntRange(1, 1000),

@@ -1,7 +1,6 @@
 """Asks a pushed servable without a server, through its signatures."""
 
 import pathlib
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,11 +9,8 @@ from google.protobuf import message
 from tensorflow.core.protobuf import saved_model_pb2
 
 from schema.errors import DataError
-from serving import op_libraries
-from serving.requests import HISTORY_FIELDS, Request
-
-_ASSERTION = re.compile(r"assertion failed: (.*)")
-_PART = re.compile(r"\[([^\]]*)\]")
+from serving import calls, op_libraries
+from serving.requests import Request
 
 
 class Recommender:
@@ -75,8 +71,9 @@ class Recommender:
         Raises:
           DataError: The servable refuses; the message says what and why.
         """
-        answer = {"k": k, "exclude_item_ids": [list(exclude_item_ids)]}
-        return self._call("recommend", _batch(request) | answer)
+        return self._call(
+            "recommend", calls.recommend(request, k, exclude_item_ids)
+        )
 
     def search(
         self,
@@ -94,8 +91,9 @@ class Recommender:
         Raises:
           DataError: The servable refuses, as it does without a query.
         """
-        answer = {"k": k, "exclude_item_ids": [list(exclude_item_ids)]}
-        return self._call("search", _batch(request) | answer)
+        return self._call(
+            "search", calls.recommend(request, k, exclude_item_ids)
+        )
 
     def similar(
         self,
@@ -114,12 +112,7 @@ class Recommender:
           DataError: The servable refuses; the message says what and why.
         """
         return self._call(
-            "similar",
-            {
-                "item_ids": list(item_ids),
-                "k": k,
-                "exclude_item_ids": [list(exclude_item_ids)],
-            },
+            "similar", calls.similar(item_ids, k, exclude_item_ids)
         )
 
     def rank(
@@ -134,9 +127,7 @@ class Recommender:
         Raises:
           DataError: The servable refuses; the message says what and why.
         """
-        return self._call(
-            "rank", _batch(request) | {"item_ids": [list(item_ids)]}
-        )
+        return self._call("rank", calls.rank(request, item_ids))
 
     def _call(self, name: str, inputs: dict) -> dict[str, np.ndarray]:
         if name not in self._definitions:
@@ -144,41 +135,14 @@ class Recommender:
                 f"the servable has no signature {name!r}; it has "
                 + ", ".join(sorted(self._definitions))
             )
-        tensors = {}
-        for key, info in self._definitions[name].inputs.items():
-            dtype = tf.as_dtype(info.dtype)
-            try:
-                value = np.array(
-                    inputs[key],
-                    object if dtype == tf.string else dtype.as_numpy_dtype,
-                )
-            except (OverflowError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"{key} is {inputs[key]!r}; needed: {dtype.name}"
-                ) from error
-            tensors[key] = tf.constant(value, dtype)
+        tensors = {
+            key: tf.constant(inputs[key], info.dtype)
+            for key, info in self._definitions[name].inputs.items()
+        }
         try:
             answer = self._model.signatures[name](**tensors)
         except tf.errors.InvalidArgumentError as error:
-            raise DataError(f"{name}: {_refusal(error.message)}") from error
+            raise DataError(
+                f"{name}: {calls.refusal(error.message)}"
+            ) from error
         return {key: value.numpy() for key, value in answer.items()}
-
-
-def _batch(request: Request) -> dict:
-    """Returns the request as a batch of one."""
-    return {
-        name: [list(value) if name in HISTORY_FIELDS else value]
-        for name, value in vars(request).items()
-    }
-
-
-def _refusal(text: str) -> str:
-    """Takes what an input check says out of TensorFlow's message.
-
-    >>> _refusal("assertion failed: [k must be 1 to 9, but is] [0]")
-    'k must be 1 to 9, but is 0'
-    """
-    if found := _ASSERTION.search(text):
-        parts = _PART.findall(found.group(1)) or [found.group(1)]
-        return " ".join(part.strip() for part in parts)
-    return text.strip().splitlines()[0]

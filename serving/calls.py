@@ -1,0 +1,94 @@
+"""What each signature of the servable is sent, as arrays by name."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from schema.errors import DataError
+from serving.requests import HISTORY_FIELDS, Request
+
+# Inputs that are not strings.
+_TYPES = {
+    "history_timestamps": np.int64,
+    "timestamp": np.int64,
+    "k": np.int32,
+}
+_ASSERTION = re.compile(r"assertion failed: (.*)")
+_PART = re.compile(r"\[([^\]]*)\]")
+
+Inputs = dict[str, np.ndarray]
+
+
+def recommend(
+    request: Request, k: int, exclude_item_ids: Iterable[str] = ()
+) -> Inputs:
+    """Returns the inputs of `recommend` and `search`, for one user.
+
+    Raises:
+      DataError: A value is of another type than its input.
+    """
+    return _user(request) | _limits(k, exclude_item_ids)
+
+
+def similar(
+    item_ids: Sequence[str], k: int, exclude_item_ids: Iterable[str] = ()
+) -> Inputs:
+    """Returns the inputs of `similar`, a row for each item.
+
+    Raises:
+      DataError: A value is of another type than its input.
+    """
+    return {"item_ids": _array("item_ids", list(item_ids))} | _limits(
+        k, exclude_item_ids
+    )
+
+
+def rank(request: Request, item_ids: Sequence[str]) -> Inputs:
+    """Returns the inputs of `rank`, for one user.
+
+    Raises:
+      DataError: A value is of another type than its input.
+    """
+    return _user(request) | {"item_ids": _array("item_ids", [list(item_ids)])}
+
+
+def refusal(text: str) -> str:
+    """Takes what an input check says out of TensorFlow's message.
+
+    >>> refusal("assertion failed: [k must be 1 to 9, but is] [0]")
+    'k must be 1 to 9, but is 0'
+    """
+    if found := _ASSERTION.search(text):
+        parts = _PART.findall(found.group(1)) or [found.group(1)]
+        return " ".join(part.strip() for part in parts)
+    return (text.strip().splitlines() or [""])[0]
+
+
+def _user(request: Request) -> Inputs:
+    """Returns the request as a batch of one."""
+    return {
+        name: _array(name, [list(value) if name in HISTORY_FIELDS else value])
+        for name, value in vars(request).items()
+    }
+
+
+def _limits(k: int, exclude_item_ids: Iterable[str]) -> Inputs:
+    return {
+        "k": _array("k", k),
+        "exclude_item_ids": _array(
+            "exclude_item_ids", [list(exclude_item_ids)]
+        ),
+    }
+
+
+def _array(name: str, value: object) -> np.ndarray:
+    kind = _TYPES.get(name)
+    if kind is None:
+        return np.array(value, object)
+    try:
+        return np.array(value, kind)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} is {value!r}; needed: {np.dtype(kind).name}"
+        ) from error
