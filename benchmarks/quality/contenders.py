@@ -48,6 +48,13 @@ _ESASREC: peers.Settings = {
     "epochs": 200,
     "patience": 50,
 }
+_RECBOLE: peers.Settings = {
+    "factors": 64,
+    "learning_rate": 0.001,
+    "batch": 2048,
+    "epochs": 500,
+    "patience": 25,
+}
 _OURS = "benchmarks.quality.ours"
 
 
@@ -195,6 +202,20 @@ ALL = (
             }
             for factors, regularization, alpha in _IALS
         ),
+    ),
+    _peer(
+        "bpr",
+        "BPR (RecBole)",
+        "recbole_peer.py",
+        TORCH_PEERS,
+        {"model": "BPR", **_RECBOLE},
+    ),
+    _peer(
+        "lightgcn",
+        "LightGCN (RecBole)",
+        "recbole_peer.py",
+        TORCH_PEERS,
+        {"model": "LightGCN", **_RECBOLE},
     ),
     _peer(
         "sasrec",
