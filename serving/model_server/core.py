@@ -148,6 +148,10 @@ class Core:
         """Says whether a model of this name is configured."""
         return model in self._configs
 
+    def look(self) -> None:
+        """Looks for new versions now, not only when it is time."""
+        self._source.look()
+
     def stop(self) -> None:
         """Stops watching, and unloads when all requests are answered."""
         self._source.stop()

@@ -21,11 +21,37 @@ PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
 MODEL_SERVICE = "tensorflow.serving.ModelService"
 # Without a deadline gRPC says so with one that is far away.
 _NEVER_SECONDS = 1e8
-_INFERENCES = {
-    "Predict": predict_pb2.PredictRequest,
-    "Classify": classification_pb2.ClassificationRequest,
-    "Regress": regression_pb2.RegressionRequest,
-    "MultiInference": inference_pb2.MultiInferenceRequest,
+# Request and answer of each method.
+METHODS: dict[str, dict[str, tuple[typing.Any, typing.Any]]] = {
+    PREDICTION_SERVICE: {
+        "Predict": (predict_pb2.PredictRequest, predict_pb2.PredictResponse),
+        "Classify": (
+            classification_pb2.ClassificationRequest,
+            classification_pb2.ClassificationResponse,
+        ),
+        "Regress": (
+            regression_pb2.RegressionRequest,
+            regression_pb2.RegressionResponse,
+        ),
+        "MultiInference": (
+            inference_pb2.MultiInferenceRequest,
+            inference_pb2.MultiInferenceResponse,
+        ),
+        "GetModelMetadata": (
+            get_model_metadata_pb2.GetModelMetadataRequest,
+            get_model_metadata_pb2.GetModelMetadataResponse,
+        ),
+    },
+    MODEL_SERVICE: {
+        "GetModelStatus": (
+            get_model_status_pb2.GetModelStatusRequest,
+            get_model_status_pb2.GetModelStatusResponse,
+        ),
+        "HandleReloadConfigRequest": (
+            model_management_pb2.ReloadConfigRequest,
+            model_management_pb2.ReloadConfigResponse,
+        ),
+    },
 }
 
 Ask = Callable[[typing.Any, grpc.ServicerContext], typing.Any]
@@ -37,26 +63,20 @@ def handlers(api: Api) -> list[grpc.GenericRpcHandler]:
     Args:
       api: Answers.
     """
-    prediction = {
-        name: _handler(_inference(api, name), kind)
-        for name, kind in _INFERENCES.items()
-    }
-    prediction["GetModelMetadata"] = _handler(
-        lambda request, _: api.model_metadata(request),
-        get_model_metadata_pb2.GetModelMetadataRequest,
-    )
-    models = {
-        "GetModelStatus": _handler(
-            lambda request, _: api.model_status(request),
-            get_model_status_pb2.GetModelStatusRequest,
-        ),
-        "HandleReloadConfigRequest": _handler(
-            _reload(api), model_management_pb2.ReloadConfigRequest
-        ),
+    others: dict[str, Ask] = {
+        "GetModelMetadata": lambda request, _: api.model_metadata(request),
+        "GetModelStatus": lambda request, _: api.model_status(request),
+        "HandleReloadConfigRequest": _reload(api),
     }
     return [
-        grpc.method_handlers_generic_handler(PREDICTION_SERVICE, prediction),
-        grpc.method_handlers_generic_handler(MODEL_SERVICE, models),
+        grpc.method_handlers_generic_handler(
+            service,
+            {
+                name: _handler(others.get(name) or _inference(api, name), kind)
+                for name, (kind, _) in methods.items()
+            },
+        )
+        for service, methods in METHODS.items()
     ]
 
 

@@ -22,6 +22,7 @@ message HealthCheckResponse {
 )
 HealthCheckRequest: typing.Any = MESSAGES["HealthCheckRequest"]
 HealthCheckResponse: typing.Any = MESSAGES["HealthCheckResponse"]
+METHODS = {"Check": (HealthCheckRequest, HealthCheckResponse)}
 
 
 class Health:

@@ -1,10 +1,10 @@
 """Server reflection, so that grpcurl needs no .proto files."""
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import grpc
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pb2, message
 
 from serving.wire import Messages
 
@@ -54,16 +54,30 @@ ReflectionRequest: typing.Any = MESSAGES["ServerReflectionRequest"]
 ReflectionResponse: typing.Any = MESSAGES["ServerReflectionResponse"]
 
 
+# Request and answer of each method.
+Methods = Mapping[str, tuple[type[message.Message], type[message.Message]]]
+
+
 class Reflection:
     """Tells the services, and the files that describe them."""
 
-    def __init__(self, services: typing.Iterable[str]):
-        """Takes the names of the services, in full."""
+    def __init__(self, services: Mapping[str, Methods]):
+        """Describes services.
+
+        Args:
+          services: Their methods, by name in full.
+        """
         self._services = [
             *services,
             *(f"{package}.{_SERVICE}" for package in _PACKAGES),
         ]
-        self._pool = descriptor_pool.Default()
+        # Serialised file descriptors, the names of what they import, and the
+        # file of each symbol.
+        self._files: dict[str, bytes] = {}
+        self._imports: dict[str, list[str]] = {}
+        self._homes: dict[str, str] = {}
+        for name, methods in services.items():
+            self._describe(name, methods)
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Returns what a gRPC server registers."""
@@ -99,15 +113,10 @@ class Reflection:
             for name in self._services:
                 response.list_services_response.service.add(name=name)
         elif kind == "file_by_filename":
-            self._add_file(
-                self._pool.FindFileByName(request.file_by_filename), response
-            )
+            self._add_file(request.file_by_filename, response)
         elif kind == "file_containing_symbol":
             self._add_file(
-                self._pool.FindFileContainingSymbol(
-                    request.file_containing_symbol
-                ),
-                response,
+                self._homes[request.file_containing_symbol], response
             )
         else:
             response.error_response.error_code = (
@@ -115,15 +124,54 @@ class Reflection:
             )
             response.error_response.error_message = f"{kind} is not answered"
 
-    def _add_file(self, file, response) -> None:
+    def _add_file(self, name: str, response) -> None:
         """Adds a file and all that it imports."""
-        seen = {}
-        todo = [file]
+        seen: dict[str, bytes] = {}
+        todo = [name]
         while todo:
             one = todo.pop()
-            if one.name not in seen:
-                seen[one.name] = one.serialized_pb
-                todo += one.dependencies
+            if one not in seen:
+                seen[one] = self._files[one]
+                todo += self._imports[one]
         response.file_descriptor_response.file_descriptor_proto.extend(
             seen.values()
         )
+
+    def _describe(self, name: str, methods: Methods) -> None:
+        """Makes a file of a service; no installed package has one."""
+        package, _, short = name.rpartition(".")
+        file = descriptor_pb2.FileDescriptorProto(
+            name=f"{name.replace('.', '/')}.proto",
+            package=package,
+            syntax="proto3",
+        )
+        service = file.service.add(name=short)
+        for method, kinds in methods.items():
+            asked, answer = (kind.DESCRIPTOR for kind in kinds)
+            service.method.add(
+                name=method,
+                input_type=f".{asked.full_name}",
+                output_type=f".{answer.full_name}",
+            )
+            self._homes[f"{name}.{method}"] = file.name
+            for part in (asked.file, answer.file):
+                self._take(part)
+                if part.name not in file.dependency:
+                    file.dependency.append(part.name)
+        self._homes[name] = file.name
+        self._files[file.name] = file.SerializeToString()
+        self._imports[file.name] = list(file.dependency)
+
+    def _take(self, file) -> None:
+        """Takes in a file of messages and what it imports."""
+        if file.name in self._files:
+            return
+        self._files[file.name] = file.serialized_pb
+        self._imports[file.name] = [one.name for one in file.dependencies]
+        for one in (
+            *file.message_types_by_name.values(),
+            *file.enum_types_by_name.values(),
+        ):
+            self._homes[one.full_name] = file.name
+        for one in file.dependencies:
+            self._take(one)

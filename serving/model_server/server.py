@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import DataError
-from serving.model_server import configs, grpc_front, tls, warmup
+from serving.model_server import configs, grpc_front, health, tls, warmup
 from serving.model_server.api import Api
 from serving.model_server.batch_scheduler import (
     BatchingSettings,
@@ -34,7 +34,6 @@ from serving.model_server.versions import PLATFORM
 
 _LOG = logging.getLogger(__name__)
 _MILLISECOND = 1e-3
-_SERVICES = (grpc_front.PREDICTION_SERVICE, grpc_front.MODEL_SERVICE)
 
 
 class ModelServer:
@@ -82,7 +81,7 @@ class ModelServer:
             allow_reload=settings.enable_model_reload,
         )
         self._health = Health(
-            ["", "PredictionService", "ModelService", *_SERVICES]
+            ["", "PredictionService", "ModelService", *grpc_front.METHODS]
         )
         self._grpc: grpc.Server | None = None
         self._rest = Rest(
@@ -192,10 +191,10 @@ class ModelServer:
             + settings.max_queued_requests,
         )
         handlers = grpc_front.handlers(self.api)
-        services = list(_SERVICES)
+        services: dict[str, typing.Any] = dict(grpc_front.METHODS)
         if settings.enable_grpc_healthcheck_service:
             handlers.append(self._health.handler())
-            services.append(HEALTH_SERVICE)
+            services[HEALTH_SERVICE] = health.METHODS
         if settings.enable_grpc_reflection:
             handlers += Reflection(services).handlers()
         server.add_generic_rpc_handlers(tuple(handlers))

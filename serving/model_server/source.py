@@ -39,6 +39,11 @@ class Source:
                 self._manager.want(name, {})
             self._look()
 
+    def look(self) -> None:
+        """Looks now, not only when it is time."""
+        with self._lock:
+            self._look()
+
     def stop(self) -> None:
         """Stops watching."""
         self._stop.set()
@@ -47,8 +52,7 @@ class Source:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._poll_seconds):
-            with self._lock:
-                self._look()
+            self.look()
 
     def _look(self) -> None:
         for name, config in self._configs.items():

@@ -1,0 +1,391 @@
+"""What TensorFlow Serving's table does not show: services, TLS, bounds."""
+
+import contextlib
+import datetime
+import ipaddress
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+from google.protobuf import (
+    descriptor_database,
+    descriptor_pb2,
+    descriptor_pool,
+    text_format,
+)
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+from schema.errors import DataError
+from schema.settings import SettingsError
+from serving.model_server import configs
+from serving.model_server.health import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+)
+from serving.model_server.reflection import (
+    ReflectionRequest,
+    ReflectionResponse,
+)
+from serving.model_server.server import ModelServer
+from serving.model_server.settings import ServerSettings
+from tests.serving.asking import SECONDS, Code, refused, request
+from tests.serving.foreign_models import HALF
+
+
+@contextlib.contextmanager
+def serving(models, **flags):
+    server = ModelServer(
+        ServerSettings(
+            **{
+                "port": 0,
+                "model_name": HALF,
+                "model_base_path": str(models / HALF),
+            }
+            | flags
+        )
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def stub(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def test_health(channel):
+    check = channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=HealthCheckRequest.SerializeToString,
+        response_deserializer=HealthCheckResponse.FromString,
+    )
+    for service in ("", "tensorflow.serving.PredictionService"):
+        assert check(HealthCheckRequest(service=service)).status == 1
+    with refused(Code.NOT_FOUND):
+        check(HealthCheckRequest(service="nope"))
+
+
+def test_reflection_describes_the_services(channel):
+    call = channel.stream_stream(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        request_serializer=ReflectionRequest.SerializeToString,
+        response_deserializer=ReflectionResponse.FromString,
+    )
+    name = "tensorflow.serving.PredictionService"
+    listed, described, unknown, other = call(
+        iter(
+            [
+                ReflectionRequest(list_services=""),
+                ReflectionRequest(file_containing_symbol=name),
+                ReflectionRequest(file_by_filename="nope.proto"),
+                ReflectionRequest(all_extension_numbers_of_type="x"),
+            ]
+        )
+    )
+    assert name in [one.name for one in listed.list_services_response.service]
+    files = descriptor_database.DescriptorDatabase()
+    for one in described.file_descriptor_response.file_descriptor_proto:
+        files.Add(descriptor_pb2.FileDescriptorProto.FromString(one))
+    pool = descriptor_pool.DescriptorPool(files)
+    assert "Predict" in pool.FindServiceByName(name).methods_by_name
+    assert unknown.error_response.error_code == Code.NOT_FOUND.value[0]
+    assert other.error_response.error_code == Code.UNIMPLEMENTED.value[0]
+
+
+def test_services_are_off_unless_asked_for(models):
+    with (
+        serving(models, enable_model_reload=False) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        with refused(Code.UNIMPLEMENTED):
+            channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
+        service = model_service_pb2_grpc.ModelServiceStub(channel)
+        with refused(Code.PERMISSION_DENIED, part="--enable_model_reload"):
+            service.HandleReloadConfigRequest(
+                model_management_pb2.ReloadConfigRequest(), timeout=SECONDS
+            )
+        service.GetModelStatus(
+            text_format.Parse(
+                f'model_spec {{ name: "{HALF}" }}',
+                get_model_status_pb2.GetModelStatusRequest(),
+            )
+        )
+
+
+def test_bounds_of_requests(models):
+    with (
+        serving(
+            models,
+            max_request_bytes=4096,
+            grpc_max_threads=1,
+            max_queued_requests=1,
+        ) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        ask = stub(channel).Predict
+        with refused(Code.RESOURCE_EXHAUSTED):
+            ask(request(HALF, x=np.zeros(5000, np.float32)), timeout=SECONDS)
+        # A few bytes that unfold to many.
+        small = request(HALF, x=[1.0])
+        small.inputs["x"].ClearField("tensor_content")
+        small.inputs["x"].float_val[:] = [1.0]
+        small.inputs["x"].tensor_shape.dim[0].size = 2**30
+        with refused(Code.RESOURCE_EXHAUSTED, part="larger than the 4096"):
+            ask(small, timeout=SECONDS)
+        slow = request(HALF, "slow", rounds=np.array([10**6], np.int32))
+        waiting = [ask.future(slow, timeout=1.0) for _ in range(2)]
+        time.sleep(0.3)
+        with refused(Code.RESOURCE_EXHAUSTED):
+            ask(request(HALF, x=[1.0]), timeout=SECONDS)
+        for one in waiting:
+            assert one.exception().code() == Code.DEADLINE_EXCEEDED
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                ask(request(HALF, x=[1.0]), timeout=SECONDS)
+                break
+            except grpc.RpcError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+
+def test_garbage_on_the_grpc_port(server, prediction):
+    import socket
+
+    for raw in (b"\x00" * 1000, b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 7):
+        with socket.create_connection(("127.0.0.1", server.port)) as stream:
+            stream.sendall(raw)
+    prediction.Predict(request(HALF, x=[1.0]), timeout=SECONDS)
+
+
+def test_answers_can_be_raw_bytes(models):
+    with (
+        serving(
+            models,
+            predict_response_tensor_serialization_option="as_proto_content",
+        ) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        answer = stub(channel).Predict(request(HALF, x=[1.0]), timeout=SECONDS)
+        y = answer.outputs["y"]
+        assert np.frombuffer(y.tensor_content, np.float32).tolist() == [3.5]
+        assert not y.float_val
+
+
+def test_listens_on_a_socket_file(models, tmp_path):
+    path = tmp_path / "s"
+    with (
+        serving(models, grpc_socket_path=str(path)),
+        grpc.insecure_channel(f"unix:{path}") as channel,
+    ):
+        stub(channel).Predict(request(HALF, x=[1.0]), timeout=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def certificates():
+    """PEM of an authority, and of a server and a client that it signed."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def name(text):
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    root = ec.generate_private_key(ec.SECP256R1())
+
+    def pem(key, certificate):
+        return (
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+            certificate.public_bytes(serialization.Encoding.PEM),
+        )
+
+    def sign(subject, key, authority):
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name(subject))
+            .issuer_name(name("root"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - day)
+            .not_valid_after(now + day)
+            .add_extension(
+                x509.BasicConstraints(ca=authority, path_length=None), True
+            )
+            .add_extension(
+                x509.SubjectAlternativeName(
+                    [
+                        x509.DNSName("localhost"),
+                        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                    ]
+                ),
+                False,
+            )
+            .sign(root, hashes.SHA256())
+        )
+
+    found = {"root": pem(root, sign("root", root, True))}
+    for who in ("server", "client"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        found[who] = pem(key, sign(who, key, False))
+    return found
+
+
+def ssl_config(folder, certificates, *, verify):
+    config = configs.SSLConfig(
+        server_key=certificates["server"][0].decode(),
+        server_cert=certificates["server"][1].decode(),
+        custom_ca=certificates["root"][1].decode(),
+        client_verify=verify,
+    )
+    path = folder / "ssl.config"
+    path.write_text(text_format.MessageToString(config))
+    return str(path)
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_tls(models, tmp_path, certificates, verify):
+    path = ssl_config(tmp_path, certificates, verify=verify)
+    with serving(models, ssl_config_file=path) as server:
+        target = f"localhost:{server.port}"
+        root = certificates["root"][1]
+        known = grpc.ssl_channel_credentials(root, *certificates["client"])
+        unknown = grpc.ssl_channel_credentials(root)
+        asked = request(HALF, x=[1.0])
+        for credentials in (known,) if verify else (known, unknown):
+            with grpc.secure_channel(target, credentials) as channel:
+                stub(channel).Predict(asked, timeout=SECONDS)
+        strangers = [grpc.insecure_channel(target)]
+        if verify:
+            strangers.append(grpc.secure_channel(target, unknown))
+        for channel in strangers:
+            with channel, refused(Code.UNAVAILABLE):
+                stub(channel).Predict(asked, timeout=SECONDS)
+
+
+def test_files_that_are_no_configuration(tmp_path, models):
+    path = tmp_path / "x.config"
+    base = {"model_base_path": str(models / HALF)}
+    for flag, text, part in (
+        ("model_config_file", "nonsense", "Invalid protobuf file: "),
+        ("ssl_config_file", 'server_key: "a"', "server_key holds no PEM"),
+        ("monitoring_config_file", "x: 1", "Invalid protobuf file: "),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=part):
+            ModelServer(ServerSettings(**(base | {flag: str(path)})))
+    with pytest.raises(DataError, match="cannot be read"):
+        ModelServer(
+            ServerSettings(model_config_file=str(tmp_path / "none.config"))
+        )
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        ({}, "give --model_base_path"),
+        ({"port": 70000}, r"--port is 70000; allowed: 0 to 65535"),
+        ({"port": 5, "rest_api_port": 5}, "are both 5"),
+        ({"batching_parameters_file": "x"}, "without --enable_batching"),
+        ({"grpc_channel_arguments": "a"}, "allowed: name=value"),
+        ({"max_request_bytes": 1}, "allowed: 1024 to"),
+        (
+            {"predict_response_tensor_serialization_option": "x"},
+            "allowed: as_proto_field",
+        ),
+    ],
+)
+def test_flags_that_are_refused(flags, part):
+    base = {"model_base_path": "m"} if flags else {}
+    with pytest.raises(SettingsError, match=part):
+        ServerSettings(**(base | flags))
+
+
+def test_channel_arguments():
+    settings = ServerSettings(
+        model_base_path="m",
+        grpc_channel_arguments="grpc.max_connection_age_ms=2000,grpc.x=y",
+    )
+    assert settings.channel_options() == [
+        ("grpc.max_connection_age_ms", 2000),
+        ("grpc.x", "y"),
+    ]
+
+
+def test_a_port_that_is_taken(models, server):
+    with (
+        pytest.raises(DataError, match="Failed to start server"),
+        serving(models, port=server.port),
+    ):
+        pass
+
+
+def test_stopping_answers_what_has_been_accepted(models):
+    with (
+        serving(models) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        ask = stub(channel).Predict
+        slow = request(HALF, "slow", rounds=np.array([4000], np.int32))
+        accepted = [ask.future(slow, timeout=SECONDS) for _ in range(3)]
+        time.sleep(0.2)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        for one in accepted:
+            assert len(one.result().outputs["y"].float_val) == 1
+        stopping.join()
+        with refused(Code.UNAVAILABLE):
+            ask(request(HALF, x=[1.0]), timeout=SECONDS)
+
+
+def test_the_command_serves_until_it_is_told_to_end(models):
+    done = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "serve",
+            f"--model_name={HALF}",
+            f"--model_base_path={models / HALF}",
+            "--port=0",
+            "--rest_api_port=-1",
+            "--enable_batching",
+            "--enable_model_warmup=false",
+        ],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in done.stderr:
+            if line.startswith("gRPC at "):
+                break
+        target = line.split()[-1]
+        with grpc.insecure_channel(target) as channel:
+            answer = stub(channel).Predict(
+                request(HALF, x=[1.0]), timeout=SECONDS
+            )
+        assert answer.model_spec.version.value == 2
+        done.send_signal(signal.SIGTERM)
+        out, _ = done.communicate(timeout=SECONDS)
+        assert done.returncode == 0
+        assert out == ""
+    finally:
+        done.kill()
