@@ -15,6 +15,9 @@ PRICE_BUCKETS = 16
 # Bucket b holds ages of 2^(b-1) - 1 to 2^b - 2 days; the last is open.
 AGE_BUCKETS = 13
 CATEGORY_LEVELS = 3
+# How many tags of an item the model reads; MovieLens has up to 6 genres a
+# film, Amazon's Chinese books up to 9 tags of users.
+MAX_TAGS = 16
 LABEL_PREFIX = "label_"
 
 
@@ -29,7 +32,8 @@ class Feature:
         raw value, and empty says that transformed examples do not have it.
       dtype: `string`, `int64` or `float32`, after the transform.
       default: What a missing raw value counts as.
-      is_list: Whether it has any number of values an example.
+      is_list: Whether it has any number of values an example. Of an item's
+        they are a set, and the tower sums over them.
       tower: Who reads it: `item` (item tower), `context` (query tower: what
         is known of the request and the user); empty where a part of the
         model reads it by name.
@@ -55,12 +59,13 @@ def _raw(name, dtype, default, **more):
     return Feature(name=name, source=name, dtype=dtype, default=default, **more)
 
 
-def _vocabulary(source, tower):
+def _vocabulary(source, tower, is_list=False):
     return Feature(
         name=f"{source}_index",
         source=source,
         transform="vocabulary",
         default="",
+        is_list=is_list,
         tower=tower,
         size=-1,
     )
@@ -84,6 +89,7 @@ ITEM_FEATURES = (
     ),
     _vocabulary("brand", "item"),
     _vocabulary("shop_id", "item"),
+    _vocabulary("tags", "item", is_list=True),
     Feature(
         name="price_bucket",
         source="price",

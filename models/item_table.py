@@ -6,17 +6,19 @@ from here. Columns are variables and not constants, which have a limit of
 """
 
 import json
+import logging
 import os
 
 import numpy as np
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from models.features import ITEM_FEATURES, tower_features
+from models.features import ITEM_FEATURES, MAX_TAGS, tower_features
 from schema.errors import DataError
 
 # The file of ids, one a line, beside a run and in a model's assets.
 IDS_FILE = "item_ids.txt"
+_log = logging.getLogger(__name__)
 
 
 def read_text_vectors(
@@ -61,28 +63,49 @@ def read_items(files: list[str]) -> dict[str, np.ndarray]:
       files: TFRecord files (gzip) that the item Transform wrote.
 
     Returns:
-      Each feature of `ITEM_FEATURES` as an array [N].
+      Each feature of `ITEM_FEATURES` as an array [N], lists [N, MAX_TAGS] as
+      `first_words` makes them.
 
     Raises:
       DataError: There is no item, or an id that is empty, double, or has a
         line break in it.
     """
     spec = {
-        f.name: tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
+        f.name: tf.io.VarLenFeature(tf.as_dtype(f.dtype))
+        if f.is_list
+        else tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
         for f in ITEM_FEATURES
     }
+    lists = [f for f in ITEM_FEATURES if f.is_list]
+
+    def parse(examples):
+        parsed = tf.io.parse_example(examples, spec)
+        cut = {f.name: _too_many(parsed[f.name]) for f in lists}
+        return dense(parsed), cut
+
     batches = list(
         tf.data.TFRecordDataset(files, compression_type="GZIP")
         .batch(4096)
-        .map(lambda examples: tf.io.parse_example(examples, spec))
+        .map(parse)
         .as_numpy_iterator()
     )
     if not batches:
         raise DataError("the catalogue is empty; at least one item is needed")
     columns = {
-        name: np.concatenate([batch[name] for batch in batches])
+        name: np.concatenate([batch[name] for batch, _ in batches])
         for name in spec
     }
+    for feature in lists:
+        cut = sum(int(counts[feature.name]) for _, counts in batches)
+        if cut:
+            _log.warning(
+                "%d items have more than %d %s that others have too; of "
+                "those, the %d that most items have are read",
+                cut,
+                MAX_TAGS,
+                feature.source,
+                MAX_TAGS,
+            )
     order = np.argsort(columns["item_id"], kind="stable")
     columns = {name: values[order] for name, values in columns.items()}
     ids = columns["item_id"]
@@ -94,6 +117,55 @@ def read_items(files: list[str]) -> dict[str, np.ndarray]:
             "without line breaks"
         )
     return columns
+
+
+def first_words(words: tf.SparseTensor, width: int) -> tf.Tensor:
+    """Keeps of each item the words that most items have.
+
+    The smallest indices are those of the most frequent words, of which the
+    model learns most. Which are kept does not depend on their order.
+
+    Args:
+      words: int64 [M, any], vocabulary indices, each once a row; 0 unknown.
+      width: How many are kept at most.
+
+    Returns:
+      int64 [M, width], ascending, zeros behind them.
+
+    >>> words = tf.constant([[9, 0, 4, 2], [0, 0, 0, 5]], tf.int64)
+    >>> first_words(tf.sparse.from_dense(words), 2).numpy().tolist()
+    [[2, 4], [5, 0]]
+    """
+    known = words.values > 0
+    rows = tf.boolean_mask(words.indices[:, 0], known)
+    # One sort by row and then index; as numbers, both are below 2^31.
+    keys = tf.sort(rows * 2**31 + tf.boolean_mask(words.values, known))
+    rows, values = keys // 2**31, keys % 2**31
+    place = tf.range(tf.size(keys, tf.int64)) - tf.searchsorted(
+        rows, rows, out_type=tf.int64
+    )
+    kept = place < width
+    where = tf.boolean_mask(tf.stack([rows, place], -1), kept)
+    shape = tf.stack([words.dense_shape[0], width])
+    made = tf.scatter_nd(where, tf.boolean_mask(values, kept), shape)
+    return tf.ensure_shape(made, [None, width])
+
+
+def dense(items: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Brings lists of transformed items to the width of the table's."""
+    return {
+        name: first_words(values, MAX_TAGS)
+        if isinstance(values, tf.SparseTensor)
+        else values
+        for name, values in items.items()
+    }
+
+
+def _too_many(words):
+    """Counts rows with more known words than the table has room for."""
+    known = tf.boolean_mask(words.indices[:, 0], words.values > 0)
+    _, _, counts = tf.unique_with_counts(known)
+    return tf.math.count_nonzero(counts > MAX_TAGS)
 
 
 class ItemTable(tf.Module):
@@ -173,7 +245,7 @@ class ItemTable(tf.Module):
 
         Returns:
           `rows`, `trained`, `text` [..., text dimension] and each feature
-          of the tower, [...].
+          of the tower, [...], lists [..., MAX_TAGS].
         """
         found = {
             name: tf.gather(column, rows + 1)
@@ -196,7 +268,7 @@ class ItemTable(tf.Module):
         Args:
           rows: int32 [M], each once; those behind the last without a gap.
           items: `item_id`, `listed_at` and each feature of the tower, [M],
-            and `text` [M, text dimension].
+            lists as `dense` makes them, and `text` [M, text dimension].
         """
         for name, column in self._columns.items():
             put_rows(column, rows + 1, items[name])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from models.features import ITEM_FEATURES, tower_features
-from models.item_table import IDS_FILE, put_rows
+from models.item_table import IDS_FILE, dense, put_rows
 from schema.errors import DataError
 
 if typing.TYPE_CHECKING:
@@ -44,7 +44,7 @@ def put(
       text: float32 [M, text dimension], zeros for items without text.
     """
     table = model.items
-    items = {**transform(raw), "text": text}
+    items = {**dense(transform(raw)), "text": text}
     rows = table.lookup(items["item_id"])
     known = rows < tf.shape(model.representations)[0] - 1
     # Row -1, of no item, stands in for the new ones.

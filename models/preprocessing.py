@@ -16,6 +16,9 @@ from schema.errors import DataError
 _DAY = 86400
 # A guard against vocabularies that no model could train.
 _MAX_VOCABULARY = 200_000
+# A tag that one item alone has is a second id of it: it tells nothing of
+# other items, and it would show in content what id dropout hides.
+_MIN_ITEMS_OF_A_WORD = 2
 
 
 def event_indices(event_types: tf.Tensor) -> tf.Tensor:
@@ -33,6 +36,7 @@ def _index(values, feature):
         values,
         default_value=-1,
         top_k=_MAX_VOCABULARY,
+        frequency_threshold=_MIN_ITEMS_OF_A_WORD if feature.is_list else None,
         vocab_filename=feature.name,
         name=feature.name,
     )
@@ -147,7 +151,8 @@ def item_preprocessing_fn(inputs: dict) -> dict:
       inputs: Raw features of `schema/catalogue.pbtxt`.
 
     Returns:
-      The features of `models.features.ITEM_FEATURES`, each [batch].
+      The features of `models.features.ITEM_FEATURES`, lists sparse and the
+      others [batch].
 
     Raises:
       DataError: A feature is missing from the schema.

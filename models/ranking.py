@@ -14,6 +14,37 @@ POSITIONS = 64
 _POSITION_DROPOUT = 0.1
 
 
+def shared_words(
+    candidates: tf.Tensor, steps: tf.Tensor, here: tf.Tensor
+) -> tf.Tensor:
+    """Counts, of steps and a candidate's words, the pairs where both agree.
+
+    Args:
+      candidates: int32 [B, C, K], words of candidates, each once; 0 is none.
+      steps: int32 [B, L, K], words of the items of the history.
+      here: bool [B, L], false at padding.
+
+    Returns:
+      float32 [B, C].
+    """
+    # The history's words in order once, then two searches for each word of a
+    # candidate: to compare all with all would take K times K for each pair.
+    steps = tf.where(here[..., None], steps, 0)
+    # One of no words behind them: the search wants something to work on.
+    steps, candidates = (
+        tf.pad(words, [[0, 0], [0, 1], [0, 0]]) for words in (steps, candidates)
+    )
+    width = steps.shape[-1]
+    steps = tf.reshape(steps, [-1, tf.shape(steps)[1] * width])
+    words = tf.reshape(candidates, [-1, tf.shape(candidates)[1] * width])
+    steps = tf.sort(steps)
+    first = tf.searchsorted(steps, words, "left")
+    last = tf.searchsorted(steps, words, "right")
+    agree = tf.where(words > 0, last - first, 0)
+    agree = tf.reshape(agree, tf.shape(candidates))
+    return tf.cast(tf.reduce_sum(agree, -1), tf.float32)[:, :-1]
+
+
 class CandidateAttention(tf.keras.layers.Layer):
     """Reads from the history what matters for a candidate (DIN, Zhou 2018).
 
@@ -173,9 +204,18 @@ class FunnelRanking(tf.keras.Model):
         return tf.math.log1p(tf.matmul(same, types))
 
     def _matches(self, inputs, here):
-        """Counts steps on items of the same brand, category and so on."""
+        """Counts steps on items of the same brand, category and so on.
+
+        Of a list it counts pairs of a step and a word that both have.
+        """
         counts = [
-            tf.reduce_sum(self._equal(inputs, name, here), -1)
+            shared_words(
+                inputs["candidate_features"][name],
+                inputs["history_features"][name],
+                here,
+            )
+            if inputs["candidate_features"][name].shape.rank == 3
+            else tf.reduce_sum(self._equal(inputs, name, here), -1)
             for name in self.matches
         ]
         return tf.math.log1p(tf.stack(counts, -1))

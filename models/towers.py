@@ -28,13 +28,36 @@ def time_gap_bucket(seconds: tf.Tensor) -> tf.Tensor:
     return tf.minimum(bucket, TIME_GAP_BUCKETS - 1)
 
 
+def sum_of_words(
+    embedding: tf.keras.layers.Embedding, words: tf.Tensor
+) -> tf.Tensor:
+    """Sums the embeddings of the words that are there, float [..., d].
+
+    A sum and not a mean: what a word says of an item does not depend on how
+    many others it has.
+
+    Args:
+      embedding: Of the words.
+      words: int [..., K], indices; 0 is padding.
+    """
+    flat = tf.reshape(words, [-1, words.shape[-1]])
+    # Most places are padding, so only the others are looked up.
+    there = tf.where(flat > 0)
+    summed = tf.math.unsorted_segment_sum(
+        embedding(tf.gather_nd(flat, there)), there[:, 0], tf.shape(flat)[0]
+    )
+    shape = tf.concat([tf.shape(words)[:-1], [embedding.output_dim]], 0)
+    summed = tf.reshape(summed, shape)
+    return tf.ensure_shape(summed, [*words.shape[:-1], embedding.output_dim])
+
+
 class ItemTower(tf.keras.Model):
     """Fuses what is known of an item into one vector.
 
     The id carries what interactions say, everything else what the catalogue
     says. An id that is hidden (in training, at random) or that training never
     saw is replaced by one learned vector, so that a new item stands on its
-    text, category, brand and price.
+    text, category, brand, tags and price.
 
     Args:
       dimension: Width of the vectors.
@@ -72,6 +95,7 @@ class ItemTower(tf.keras.Model):
             for f in features
             if f.size
         }
+        self.lists = [f.name for f in features if f.is_list]
         self.numeric = [f.name for f in features if not f.size]
         self.numbers = layers.Dense(
             dimension, use_bias=False, kernel_initializer=_small()
@@ -93,7 +117,10 @@ class ItemTower(tf.keras.Model):
         """
         content = self.text_projection(items["text"])
         for name, embedding in self.categorical.items():
-            content += embedding(items[name])
+            if name in self.lists:
+                content += sum_of_words(embedding, items[name])
+            else:
+                content += embedding(items[name])
         if self.numeric:
             content += self.numbers(
                 tf.stack([items[name] for name in self.numeric], -1)
@@ -121,7 +148,7 @@ class ItemTower(tf.keras.Model):
         Args:
           items: `rows` int32 [...] (-1 unknown), `trained` float [...] (1
             where training sees the id), `text` float [..., text dimension]
-            centred, and the features, [...] each.
+            centred, and the features, [...] each, lists [..., K].
           training: Whether ids are hidden and dropout is on.
         """
         content = self.content(items, training)

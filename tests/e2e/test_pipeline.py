@@ -1,10 +1,12 @@
 """The smallest preset from raw logs to answers, as a user would run it."""
 
+import collections
 import dataclasses
 import json
 import sqlite3
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import local_runner, presets
@@ -134,14 +136,20 @@ def test_similar_leaves_the_item_itself_out(shop):
 def test_new_items_are_found_without_training(shop, tmp_path):
     before = shop.versions()
     file = tmp_path / "new.csv"
+    table = pq.read_table(shop.home / "data" / "items", columns=["tags"])
+    tags = collections.Counter(
+        tag for of_item in table["tags"].to_pylist() for tag in of_item
+    )
+    words = "航天模型 长征五号火箭 拼装玩具,母婴/玩具/积木,199"
     file.write_text(
-        "item_id,title,category,price\n"
-        "new-1,航天模型 长征五号火箭 拼装玩具,母婴/玩具/积木,199\n"
+        "item_id,title,category,price,tags\n"
+        f"new-1,{words},\n"
+        f"new-2,{words},{tags.most_common(1)[0][0]}\n"
     )
     added = shop.daogou("items", "add", file, "--preset", "tiny", "--json")
     assert added.returncode == 0, shop.explain(added)
     push = json.loads(added.stdout)
-    assert (push["added"], push["replaced"]) == (1, 0)
+    assert (push["added"], push["replaced"]) == (2, 0)
     after = shop.versions()
     assert set(after) - set(before) == {push["version"]}
     assert {name: after[name] for name in before} == before
@@ -161,10 +169,17 @@ def test_new_items_are_found_without_training(shop, tmp_path):
         for path in similar["categories"][0]
     )
     assert not any(old.similar(["new-1"], 10)["item_ids"][0])
+    # Two items that differ by a tag alone are not the same to the model.
+    both = ["new-1", "new-2"]
+    plain, tagged = (
+        new.similar([item], 10, exclude_item_ids=both)["scores"]
+        for item in both
+    )
+    assert np.abs(plain - tagged).max() > 1e-4
     # What has not changed answers the same.
-    ids.remove("new-1")
+    ids = [item for item in ids if item not in both]
     alike = old.similar(ids, 50)
-    again = new.similar(ids, 50, exclude_item_ids=["new-1"])
+    again = new.similar(ids, 50, exclude_item_ids=both)
     assert alike["item_ids"].all()
     np.testing.assert_array_equal(alike["item_ids"], again["item_ids"])
     np.testing.assert_allclose(alike["scores"], again["scores"], rtol=1e-6)

@@ -40,7 +40,7 @@ def example(**values):
     ).SerializeToString()
 
 
-def items():
+def items(tagged=True):
     """Three groups of items; one price and one category are unknown."""
     paths = ["家电/厨房/电饭煲", "电脑/外设", "服饰"]
     return [
@@ -51,6 +51,9 @@ def items():
             category=paths[n % 3] if n != 4 else "",
             brand=["美的", "罗技", ""][n % 3],
             shop_id=f"s{n % 5}",
+            tags=[f"只有{n}", *[["静音", "电器"], ["电器"], []][n % 3]]
+            if tagged
+            else [],
             text=f"商品{n}",
             price=-1.0 if n == 7 else 10.0 * (n + 1),
             listed_at=START - 86_400 * n if n % 6 else 0,

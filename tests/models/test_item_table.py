@@ -5,12 +5,18 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.features import ITEM_FEATURES
-from models.item_table import ItemTable, align, read_items, read_text_vectors
+from models.features import ITEM_FEATURES, MAX_TAGS
+from models.item_table import (
+    ItemTable,
+    align,
+    first_words,
+    read_items,
+    read_text_vectors,
+)
 from schema.errors import DataError
 
 
-def write_items(path, ids):
+def write_items(path, ids, tags=((),)):
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
         for number, item_id in enumerate(ids):
             made = {}
@@ -18,6 +24,11 @@ def write_items(path, ids):
                 if f.name == "item_id":
                     value = tf.train.Feature(
                         bytes_list=tf.train.BytesList(value=[item_id.encode()])
+                    )
+                elif f.is_list:
+                    found = tags[number % len(tags)]
+                    value = tf.train.Feature(
+                        int64_list=tf.train.Int64List(value=found)
                     )
                 elif f.dtype == "float32":
                     value = tf.train.Feature(
@@ -61,6 +72,38 @@ def test_features_belong_to_their_rows(table):
         [[0, 0], [0.5, 2]],
     ]
     assert table.listed(tf.constant([0, -1])).numpy().tolist() == [2, 0]
+
+
+def test_tags_fill_a_row_from_its_start(tmp_path, caplog):
+    """Of too many, the most frequent stay: the smallest indices."""
+    many = [*range(40, 40 - MAX_TAGS, -1), 3, 99]
+    tags = [[7, 0, 2, 0], [], many]
+    files = write_items(tmp_path / "x.gz", ["a", "b", "c"], tags)
+    columns = read_items(files)
+    assert columns["tags_index"].tolist() == [
+        [2, 7, *[0] * (MAX_TAGS - 2)],
+        [0] * MAX_TAGS,
+        sorted(many)[:MAX_TAGS],
+    ]
+    assert f"1 items have more than {MAX_TAGS} tags" in caplog.text
+    table = ItemTable(columns, np.zeros([3, 0]), str(tmp_path / "ids.txt"))
+    found = table.features(tf.constant([[0], [-1]]))["tags_index"].numpy()
+    assert found.shape == (2, 1, MAX_TAGS)
+    assert found[0, 0, :3].tolist() == [2, 7, 0]
+    assert not found[1].any()
+
+
+def test_as_many_tags_as_there_is_room_for_are_no_warning(tmp_path, caplog):
+    full = [*range(1, MAX_TAGS + 1), 0, 0]
+    read_items(write_items(tmp_path / "x.gz", ["a"], [full]))
+    assert not caplog.text
+
+
+def test_no_words_at_all_are_rows_of_padding():
+    nothing = tf.SparseTensor(
+        tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.int64), [2, 0]
+    )
+    assert first_words(nothing, 3).numpy().tolist() == [[0] * 3] * 2
 
 
 def test_an_id_counts_as_known_where_training_sees_it(table):

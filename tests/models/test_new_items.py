@@ -27,7 +27,7 @@ TRAINING = TrainingSettings(
 TEXT = HIDDEN
 
 
-def item(item_id, category="电脑/外设", brand="罗技", price=30.0):
+def item(item_id, category="电脑/外设", brand="罗技", price=30.0, tags=()):
     return example(
         item_id=item_id,
         title="新品",
@@ -35,6 +35,7 @@ def item(item_id, category="电脑/外设", brand="罗技", price=30.0):
         category=category,
         brand=brand,
         shop_id="s1",
+        tags=list(tags),
         text="新品",
         price=price,
         listed_at=START,
@@ -130,6 +131,22 @@ def test_a_replaced_item_changes_and_no_other(model_dir, tmp_path):
     np.testing.assert_array_equal(
         np.delete(changed, 1, axis=0), np.delete(before, 1, axis=0)
     )
+
+
+def test_tags_change_an_item_as_far_as_training_knows_them(model_dir, tmp_path):
+    model = extended(model_dir, tmp_path / "copy", ["i01", "n1"])
+    text = np.stack([group_text(1)] * 2)
+
+    def put(*tags):
+        model.put_items([item("i01", tags=tags), item("n1", tags=tags)], text)
+        return model.item_vectors().numpy()
+
+    before, after = put(), put("电器", "静音")
+    moved = np.abs(after - before).max(1)
+    assert (moved[[1, NUM_ITEMS]] > 1e-3).all()
+    assert not np.delete(moved, [1, NUM_ITEMS]).any()
+    # Order counts for nothing, nor does what only one item has.
+    np.testing.assert_allclose(put("静音", "电器", "只有1"), after, atol=1e-6)
 
 
 def test_saved_again_it_keeps_what_it_took_in(model_dir, tmp_path):

@@ -7,10 +7,14 @@ import tensorflow_transform as tft
 
 import models  # noqa: F401  chooses Keras 2
 from models import inputs, local_time, preprocessing
+from models.features import MAX_TAGS
 from models.item_table import read_items
 from models.trainer import _files
+from schema import loader
 from schema.contract import EVENT_TYPES
 from schema.errors import DataError
+from tests.models.conftest import items as shop_items
+from tests.models.conftest import transform
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,34 @@ def test_ages_count_from_the_newest_listing(items):
 def test_brands_and_unknown(items):
     assert set(items["brand_index"]) == {0, 1, 2}
     assert (items["brand_index"][2::3] == 0).all()
+
+
+def test_tags_that_items_share_are_indexed_by_how_many_have_them(
+    tiny_shop, items
+):
+    """Those of one item alone, and of none, are unknown."""
+    graph = tft.TFTransformOutput(tiny_shop.item_transform_graph)
+    words = graph.vocabulary_by_name("tags_index")
+    assert [word.decode() for word in words] == ["电器", "静音"]
+    tags = items["tags_index"]
+    assert tags.shape == (24, MAX_TAGS)
+    assert (tags[0::3, :2] == [1, 2]).all()
+    assert (tags[1::3, :2] == [1, 0]).all()
+    assert (tags[2::3] == 0).all()
+    assert (tags[:, 2:] == 0).all()
+
+
+def test_a_catalogue_without_tags_has_none(tmp_path):
+    transform(
+        {"all": shop_items(tagged=False)},
+        preprocessing.item_preprocessing_fn,
+        loader.load("catalogue"),
+        tmp_path,
+    )
+    columns = read_items(_files(str(tmp_path), "all"))
+    assert columns["tags_index"].tolist() == [[0] * MAX_TAGS] * 24
+    graph = tft.TFTransformOutput(str(tmp_path / "graph"))
+    assert graph.vocabulary_size_by_name("tags_index") <= 1
 
 
 def test_histories_stay_as_they_were(sequences):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.ranking import FunnelRanking
+from models.ranking import FunnelRanking, shared_words
 
 
 @pytest.fixture
@@ -67,6 +67,21 @@ def test_steps_beyond_the_length_do_not_count(ranking):
     np.testing.assert_allclose(
         ranking(one)["buy"], ranking(other)["buy"], atol=1e-6
     )
+
+
+def test_words_that_a_candidate_shares_with_steps_are_counted():
+    steps = tf.constant([[[1, 2], [2, 0], [2, 3]], [[5, 0], [0, 0], [5, 6]]])
+    candidates = tf.constant(
+        [[[2, 1], [3, 0], [0, 0], [4, 2]], [[5, 6], [6, 0], [1, 2], [0, 0]]]
+    )
+    here = tf.constant([[True, True, False], [True, True, True]])
+    found = shared_words(candidates, steps, here).numpy().tolist()
+    assert found == [[3, 0, 0, 2], [3, 1, 0, 0]]
+    compiled = tf.function(shared_words, jit_compile=True)
+    assert compiled(candidates, steps, here).numpy().tolist() == found
+    empty = shared_words(candidates, steps[:, :0], here[:, :0])
+    assert empty.numpy().tolist() == [[0] * 4] * 2
+    assert shared_words(candidates[:, :0], steps, here).shape == (2, 0)
 
 
 def test_slots_shift_all_candidates_alike(ranking):

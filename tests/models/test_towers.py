@@ -7,7 +7,7 @@ import tensorflow as tf
 import models  # noqa: F401  chooses Keras 2
 from models.features import Feature
 from models.layers.causal_block import rotate
-from models.towers import ItemTower, QueryTower
+from models.towers import ItemTower, QueryTower, sum_of_words
 
 
 @pytest.fixture
@@ -98,6 +98,47 @@ def test_items_of_untrained_ids_stand_on_their_content(item_tower):
     np.testing.assert_allclose(vectors[1], vectors[3], atol=1e-7)
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
     assert np.abs(vectors[1] - vectors[2]).max() > 1e-3
+
+
+def test_words_are_summed_and_padding_is_nothing():
+    embedding = tf.keras.layers.Embedding(4, 2)
+    embedding.build([])
+    embedding.set_weights([np.array([[9, 9], [1, 10], [2, 20], [3, 30]])])
+    words = tf.constant([[[1, 3, 0], [0, 0, 0]], [[2, 0, 0], [3, 1, 2]]])
+    with tf.GradientTape() as tape:
+        summed = sum_of_words(embedding, words)
+        total = tf.reduce_sum(summed)
+    assert summed.shape == (2, 2, 2)
+    assert summed.numpy().tolist() == [
+        [[4, 40], [0, 0]],
+        [[2, 20], [6, 60]],
+    ]
+    learned = tf.convert_to_tensor(tape.gradient(total, embedding.embeddings))
+    assert learned.numpy()[:, 0].tolist() == [0, 2, 2, 2]
+
+
+def test_tags_are_part_of_the_content():
+    tags = Feature(
+        name="tags_index", source="tags", tower="item", size=-1, is_list=True
+    )
+    tower = ItemTower(
+        dimension=8,
+        num_items=3,
+        features=(tags,),
+        sizes={"tags_index": 5},
+        id_dropout=0.0,
+        dropout=0.0,
+    )
+
+    def content(*words):
+        items = of([0], [0.0], [0]) | {"tags_index": tf.constant([words])}
+        return tower.content(items).numpy()
+
+    one, other = content(1, 2, 0), content(2, 1, 0)
+    np.testing.assert_allclose(one, other, atol=1e-7)
+    assert np.abs(one - content(1, 0, 0)).max() > 1e-3
+    shapes = [w.shape.as_list() for w in tower.content_weights()]
+    assert [5, 8] in shapes
 
 
 def test_ids_are_hidden_in_training_only(item_tower):
