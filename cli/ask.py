@@ -124,6 +124,7 @@ def search(
         query,
         user_id,
         k,
+        server=server,
         show_noise=session.debug,
     )
     print_answer(answer, as_json=as_json)

@@ -108,10 +108,13 @@ def encode(
         proto.tensor_shape.dim.add(size=size)
     if array.dtype.kind in "OSU":
         proto.dtype = STRING
-        proto.string_val.extend(
-            text.encode() if isinstance(text, str) else text
-            for text in array.ravel().tolist()
-        )
+        strings = array.ravel().tolist()
+        if str in set(map(type, strings)):
+            strings = [
+                text.encode() if isinstance(text, str) else text
+                for text in strings
+            ]
+        proto.string_val.extend(strings)
         return
     proto.dtype = _enum(array.dtype)
     name = _field(proto.dtype)[0]

@@ -1,8 +1,10 @@
+import concurrent.futures
 import json
 import os
 import sys
 import types
 
+import grpc
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +13,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from cli.main import main
+from serving import protos, tensors
 
 CONTEXT = ("scene", "city", "device", "gender", "age_band", "level")
 TITLES = {"i1": "无线鼠标", "i2": "机械键盘", "i3": "显示器"}
@@ -166,3 +169,58 @@ def test_unknown_items_get_near_ids(call):
     )
     result = call("similar", "--item", "完全不同")
     assert "daogou users --preset demo" in result.stderr
+
+
+@pytest.fixture
+def server():
+    """A model server whose version 9 likes i3 best; remembers what it got."""
+    got = []
+
+    def predict(message, _):
+        request = protos.PredictRequest.FromString(message)
+        got.append(request)
+        response = protos.PredictResponse()
+        response.model_spec.version.value = 9
+        for name, value in (
+            ("item_ids", np.array([[b"i3", b"i1"]], object)),
+            ("scores", np.array([[0.5, 0.25]], np.float32)),
+        ):
+            tensors.encode(value, response.outputs[name])
+        return response.SerializeToString()
+
+    handler = grpc.method_handlers_generic_handler(
+        "tensorflow.serving.PredictionService",
+        {"Predict": grpc.unary_unary_rpc_method_handler(predict)},
+    )
+    running = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    running.add_generic_rpc_handlers((handler,))
+    port = running.add_insecure_port("127.0.0.1:0")
+    running.start()
+    yield f"127.0.0.1:{port}", got
+    running.stop(None)
+
+
+def test_a_server_answers_instead_of_the_model_in_this_process(call, server):
+    target, got = server
+    for words, signature in (
+        (("recommend", "--user", "u1"), "recommend"),
+        (("search", "鼠标", "--user", "u1"), "search"),
+        (("similar", "--item", "i1"), "similar"),
+    ):
+        result = call(*words, "--server", target, "--json")
+        assert result.exit_code == 0, result.stderr
+        document = json.loads(result.stdout)
+        assert document["version"] == "9"
+        items = [row["item_id"] for row in document["results"]]
+        assert items == ["i3", "i1"]
+        assert got[-1].model_spec.name == "daogou"
+        assert got[-1].model_spec.signature_name == signature
+    history = tensors.decode(got[0].inputs["history_item_ids"])
+    assert history.tolist() == [[b"i3", b"i1"]]
+
+
+def test_a_server_that_is_not_there_is_one_line(call):
+    result = call("recommend", "--user", "u1", "--server", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: 127.0.0.1:1: UNAVAILABLE: ")
+    assert result.stderr.count("\n") == 1

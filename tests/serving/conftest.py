@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
 
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
+from tests import small_shop
 from tests.serving import foreign_models
 
 MONITORING = "prometheus_config { enable: true }"
@@ -49,6 +50,13 @@ def server(models):
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shop_servable(tmp_path_factory):
+    """Folder of the servable of a shop of 300 items."""
+    folder = tmp_path_factory.mktemp("shop")
+    return small_shop.build_servable(folder, retrieve_k=50)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,8 @@ from tests import small_shop
 
 
 @pytest.fixture(scope="module")
-def recommender(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shop")
-    return Recommender(small_shop.build_servable(folder, retrieve_k=50))
+def recommender(shop_servable):
+    return Recommender(shop_servable)
 
 
 MICE = Request(
