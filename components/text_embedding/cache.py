@@ -206,10 +206,8 @@ def write_file(folder: str, keys: np.ndarray, vectors: np.ndarray) -> str:
     digest = hashlib.blake2b(content, digest_size=KEY_BYTES).hexdigest()
     name = f"{first:08x}-{last:08x}-{digest}{_SUFFIX}"
     target = FileSystems.join(folder, name)
-    column = pa.FixedSizeBinaryArray.from_buffers(
-        _SCHEMA.field("key").type, len(keys), [None, pa.py_buffer(content)]
-    )
-    table = pa.table([column, vector_column(vectors[order])], schema=_SCHEMA)
+    columns = [key_column(keys[order]), vector_column(vectors[order])]
+    table = pa.table(columns, schema=_SCHEMA)
     made = FileSystems.join(folder, f".{name}-{uuid.uuid4().hex}")
     with FileSystems.create(
         made, compression_type=CompressionTypes.UNCOMPRESSED
@@ -231,6 +229,13 @@ def write_file(folder: str, keys: np.ndarray, vectors: np.ndarray) -> str:
             raise
         FileSystems.delete([made])
     return target
+
+
+def key_column(keys: np.ndarray) -> pa.FixedSizeBinaryArray:
+    """Makes a column of `KEY_DTYPE` [n]; zeros at a key's end stay."""
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(KEY_BYTES), len(keys), [None, pa.py_buffer(keys.tobytes())]
+    )
 
 
 def vector_column(vectors: np.ndarray) -> pa.ListArray:

@@ -7,27 +7,40 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils import shared
 
 from components.text_embedding import cache
-from components.text_embedding.rows import Distinct
+from components.text_embedding.parts import PartWriter
+from components.text_embedding.rows import Distinct, output_schema
 from models.text.batching import budget_for, pack
 from models.text.settings import TextSettings
 
 # Texts that are encoded between two cache files: what a killed run loses.
 _ROWS_A_FILE = 2048
+# Texts of shards with fewer than a file's that are encoded together.
+_ROWS_TOGETHER = 8 * _ROWS_A_FILE
 # Output file and id column, by role.
 OUTPUTS = {
     "item": ("items.parquet", "item_id"),
     "query": ("queries.parquet", "query"),
 }
-# Tag of the counts; the others are the roles.
-COUNTS = "counts"
 
 
-class Counts(typing.NamedTuple):
-    """Distinct texts of a shard, by where their vectors came from."""
+class Part(typing.NamedTuple):
+    """What a bundle made.
 
+    Attributes:
+      role: Of its texts.
+      path: See `PartWriter.close`.
+      encoded: Distinct texts that went through the encoder.
+      from_cache: Distinct texts that did not.
+      dimension: Length of a vector; 0 where there was none.
+    """
+
+    role: str
+    path: str
     encoded: int
     from_cache: int
     dimension: int
@@ -53,16 +66,29 @@ class Worker:
 
 
 class EncodeShard(beam.DoFn):
-    """Looks a shard's distinct texts up, and encodes those not found.
+    """Looks shards' distinct texts up, and encodes those not found.
 
-    What is encoded runs by length and goes into the cache. The encoder is
-    loaded once a process, when the first text needs it.
+    What is encoded runs by length and goes into the cache. Where a shard
+    lacks only a few, they wait for those of the bundle's other shards: small
+    batches cost more than their tokens, and each its own file in the cache.
+    The encoder is loaded once a process, when the first text needs it.
+
+    Args:
+      role: Of the texts.
+      worker: How they are encoded.
+      handle: Keeps the encoder between bundles.
+      folder: Of the outputs.
     """
 
-    def __init__(self, worker: Worker, handle: shared.Shared):
+    def __init__(
+        self, role: str, worker: Worker, handle: shared.Shared, folder: str
+    ):
         super().__init__()
+        self._role = role
         self._worker = worker
         self._handle = handle
+        self._folder = folder
+        self._column = OUTPUTS[role][1]
         self._encoder = None
         self._cached_files: list[str] = []
 
@@ -71,44 +97,62 @@ class EncodeShard(beam.DoFn):
         if self._worker.cache_dir:
             self._cached_files = cache.list_files(self._worker.cache_dir)
 
-    def process(self, element) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Takes a `rows.Shard` and its tables.
+    def start_bundle(self) -> None:
+        """Begins a part of the output."""
+        self._rows = PartWriter(self._folder, output_schema(self._column))
+        self._waiting: list[pa.Table] = []
+        self._encoded = self._from_cache = 0
+        self._dimension = self._worker.dimension
 
-        Yields:
-          Tables of ids and vectors tagged with the role, and one `Counts`
-          tagged `COUNTS`.
-        """
-        (role, _), tables = element
+    def process(self, element: tuple[int, typing.Iterable[pa.Table]]) -> None:
+        """Takes a shard's number and its tables."""
+        _, tables = element
         texts = Distinct.of(tables)
-        _, column = OUTPUTS[role]
         missing = np.ones(len(texts.keys), bool)
-        dimension = self._worker.dimension
         for positions, vectors in cache.look_up(
-            self._cached_files, texts.keys, dimension
+            self._cached_files, texts.keys, self._dimension
         ):
             new = missing[positions]
             missing[positions] = False
-            dimension = vectors.shape[1]
-            yield beam.pvalue.TaggedOutput(
-                role, texts.rows_of(positions[new], vectors[new], column)
-            )
+            self._write(texts, positions[new], vectors[new])
         rest = np.flatnonzero(missing)
-        for positions, vectors in self._encode(role, texts, rest):
-            dimension = vectors.shape[1]
-            yield beam.pvalue.TaggedOutput(
-                role, texts.rows_of(positions, vectors, column)
-            )
-        yield beam.pvalue.TaggedOutput(
-            COUNTS, Counts(len(rest), len(missing) - len(rest), dimension)
-        )
+        self._encoded += len(rest)
+        self._from_cache += len(missing) - len(rest)
+        if len(rest) >= _ROWS_A_FILE:
+            self._encode(texts, rest)
+        elif len(rest):
+            self._waiting.append(texts.table_of(rest))
+            if sum(map(len, self._waiting)) >= _ROWS_TOGETHER:
+                self._encode_waiting()
 
-    def _encode(
-        self, role: str, texts: Distinct, positions: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Encodes texts; yields about `_ROWS_A_FILE` at a time, cached."""
-        if not len(positions):
-            return
-        import pyarrow as pa
+    def finish_bundle(self) -> Iterator[typing.Any]:
+        """Encodes what waits.
+
+        Yields:
+          A windowed `Part`.
+        """
+        self._encode_waiting()
+        made = Part(
+            role=self._role,
+            path=self._rows.close(),
+            encoded=self._encoded,
+            from_cache=self._from_cache,
+            dimension=self._dimension,
+        )
+        yield GlobalWindows.windowed_value(made)
+
+    def _write(self, texts, positions, vectors) -> None:
+        self._dimension = vectors.shape[1]
+        self._rows.write(texts.rows_of(positions, vectors, self._column))
+
+    def _encode_waiting(self) -> None:
+        if self._waiting:
+            texts = Distinct.of(self._waiting)
+            self._encode(texts, np.arange(len(texts.keys)))
+            self._waiting = []
+
+    def _encode(self, texts: Distinct, positions: np.ndarray) -> None:
+        """Encodes texts; writes about `_ROWS_A_FILE` at a time, cached."""
         import tensorflow as tf
 
         encoder = self._load()
@@ -116,7 +160,8 @@ class EncodeShard(beam.DoFn):
         counts = np.concatenate(
             [
                 encoder.token_counts(
-                    tf.constant(left[start : start + _ROWS_A_FILE]), role=role
+                    tf.constant(left[start : start + _ROWS_A_FILE]),
+                    role=self._role,
                 ).numpy()
                 for start in range(0, len(left), _ROWS_A_FILE)
             ]
@@ -126,14 +171,16 @@ class EncodeShard(beam.DoFn):
         batches = pack(counts, self._budget())
         for number, rows in enumerate(batches, 1):
             done.append(positions[rows])
-            vectors.append(encoder(tf.constant(left[rows]), role=role).numpy())
+            vectors.append(
+                encoder(tf.constant(left[rows]), role=self._role).numpy()
+            )
             if sum(map(len, done)) >= _ROWS_A_FILE or number == len(batches):
                 part = np.concatenate(done), np.concatenate(vectors)
                 if self._worker.cache_dir:
                     cache.write_file(
                         self._worker.cache_dir, texts.keys[part[0]], part[1]
                     )
-                yield part
+                self._write(texts, *part)
                 done, vectors = [], []
 
     def _budget(self) -> int:

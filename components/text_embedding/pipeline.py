@@ -8,19 +8,18 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.utils import shared
 
-from components.text_embedding import cache
+from components.text_embedding import cache, parts
 from components.text_embedding.encoding import (
-    COUNTS,
     OUTPUTS,
-    Counts,
     EncodeShard,
+    Part,
     Worker,
     threads_a_worker,
 )
@@ -83,71 +82,65 @@ def run_text_embedding(
         direct.direct_running_mode, direct.direct_num_workers
     )
     # Roles that have one encoder share what is loaded.
-    workers = {
-        own: _worker(own, threads) for own in dict.fromkeys(by_role.values())
-    }
-    handles = {own: shared.Shared() for own in workers}
+    described = {own: _describe(own) for own in dict.fromkeys(by_role.values())}
+    workers = {own: _worker(own, described[own], threads) for own in described}
+    handles = {own: shared.Shared() for own in described}
+    about = described[by_role["item"]]
+    if settings.query_encoder:
+        about = {**about, "query": described[by_role["query"]]}
     if not FileSystems.exists(paths.text_vectors):
         FileSystems.mkdirs(paths.text_vectors)
-    with pipeline as p:
-        items = (
-            p
-            | "ReadCatalogue"
-            >> beam.io.ReadFromTFRecord(
-                os.path.join(paths.catalogue, "Split-all", "*")
+    try:
+        with pipeline as p:
+            items = (
+                p
+                | "ReadCatalogue"
+                >> beam.io.ReadFromTFRecord(
+                    os.path.join(paths.catalogue, "Split-all", "*")
+                )
+                | "BatchItems" >> beam.BatchElements(64, _ROWS_A_TABLE)
+                | "ParseItems" >> beam.Map(parse_items)
             )
-            | "BatchItems" >> beam.BatchElements(64, _ROWS_A_TABLE)
-            | "ParseItems" >> beam.Map(parse_items)
-            | "ShardItems" >> beam.FlatMap(by_shard, "item", settings.shards)
-        )
-        queries = (
-            p
-            | "ReadQueries"
-            >> beam.io.ReadFromParquetBatched(queries_path, columns=["query"])
-            | "ParseQueries" >> beam.Map(parse_queries)
-            | "ShardQueries" >> beam.FlatMap(by_shard, "query", settings.shards)
-        )
-        counts = []
-        for role, texts in (("item", items), ("query", queries)):
-            own = by_role[role]
-            name, column = OUTPUTS[role]
-            encoded = (
+            queries = (
+                p
+                | "ReadQueries"
+                >> beam.io.ReadFromParquetBatched(
+                    queries_path, columns=["query"]
+                )
+                | "ParseQueries" >> beam.Map(parse_queries)
+            )
+            made = [
                 texts
+                | f"Shard_{role}" >> beam.FlatMap(by_shard, settings.shards)
                 | f"GroupByShard_{role}" >> beam.GroupByKey()
                 | f"Encode_{role}"
                 >> beam.ParDo(
-                    EncodeShard(workers[own], handles[own])
-                ).with_outputs(role, COUNTS)
-            )
-            counts.append(encoded[COUNTS])
-            _ = encoded[role] | f"Write_{role}" >> (
-                beam.io.WriteToParquetBatched(
-                    os.path.join(
-                        paths.text_vectors, name.removesuffix(".parquet")
-                    ),
-                    output_schema(column),
-                    file_name_suffix=".parquet",
-                    num_shards=1,
-                    shard_name_template="",
+                    EncodeShard(
+                        role,
+                        workers[by_role[role]],
+                        handles[by_role[role]],
+                        paths.text_vectors,
+                    )
+                )
+                for role, texts in (("item", items), ("query", queries))
+            ]
+            _ = (
+                p
+                | "Once" >> beam.Create([paths.text_vectors])
+                | "WriteOutputs"
+                >> beam.Map(
+                    _write_outputs,
+                    beam.pvalue.AsList(made | "Parts" >> beam.Flatten()),
+                    by_role["item"],
+                    about,
                 )
             )
-        _ = (
-            counts
-            | "Counts" >> beam.Flatten()
-            | "Sum" >> beam.CombineGlobally(_sum)
-            | "WriteEncoder"
-            >> beam.Map(
-                _write_encoder,
-                os.path.join(paths.text_vectors, "encoder.json"),
-                settings,
-                _about(settings),
-            )
-        )
+    finally:
+        parts.clear(paths.text_vectors)
 
 
-def _worker(settings: TextSettings, threads: int) -> Worker:
+def _worker(settings: TextSettings, description: dict, threads: int) -> Worker:
     """Says how one encoder is run, and makes its cache."""
-    description = _describe(settings)
     cache_dir = ""
     if settings.cache_dir:
         cache_dir = FileSystems.join(
@@ -160,17 +153,6 @@ def _worker(settings: TextSettings, threads: int) -> Worker:
         dimension=description["dimension"],
         threads=threads,
     )
-
-
-def _sum(counts: Iterable[Counts]) -> Counts:
-    total = Counts(0, 0, 0)
-    for count in counts:
-        total = Counts(
-            encoded=total.encoded + count.encoded,
-            from_cache=total.from_cache + count.from_cache,
-            dimension=max(total.dimension, count.dimension),
-        )
-    return total
 
 
 def _paths(settings: TextSettings) -> EncoderPaths:
@@ -200,31 +182,26 @@ def _cache_name(description: dict) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _about(settings: TextSettings) -> dict:
-    about = _describe(settings.for_role("item"))
-    if settings.query_encoder:
-        about["query"] = _describe(settings.for_role("query"))
-    return about
-
-
-def _write_encoder(
-    counts: Counts, path: str, settings: TextSettings, about: dict
+def _write_outputs(
+    folder: str, made: Sequence[Part], items: TextSettings, about: dict
 ) -> None:
-    dimension = about["dimension"] or counts.dimension
-    if not dimension:
+    """Makes the two files of vectors, and says behind them what they are."""
+    for role, (name, column) in OUTPUTS.items():
+        rows = [part.path for part in made if part.role == role and part.path]
+        parts.join(rows, folder, name, output_schema(column))
+    dimension = max((part.dimension for part in made), default=0)
+    if not (dimension := about["dimension"] or dimension):
         # No text at all, and a folder that does not say: ask the encoder.
         from models.text.hub import TextEncoder
 
-        dimension = TextEncoder.from_settings(
-            settings.for_role("item")
-        ).dimension
+        dimension = TextEncoder.from_settings(items).dimension
     content = {
         **about,
         "dimension": dimension,
-        "encoded": counts.encoded,
-        "from_cache": counts.from_cache,
+        "encoded": sum(part.encoded for part in made),
+        "from_cache": sum(part.from_cache for part in made),
     }
-    with FileSystems.create(path) as file:
+    with FileSystems.create(os.path.join(folder, "encoder.json")) as file:
         file.write(
             json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
         )

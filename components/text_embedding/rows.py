@@ -14,8 +14,6 @@ import tensorflow as tf
 from components.text_embedding import cache
 from schema.errors import DataError
 
-# A role and the number of a shard.
-Shard = tuple[str, int]
 _SCHEMA = pa.schema(
     [
         ("key", pa.binary(cache.KEY_BYTES)),
@@ -77,16 +75,14 @@ def _table(
     )
 
 
-def by_shard(
-    table: pa.Table, role: str, shards: int
-) -> Iterator[tuple[Shard, pa.Table]]:
+def by_shard(table: pa.Table, shards: int) -> Iterator[tuple[int, pa.Table]]:
     """Cuts rows by the range that their key is in; same text, same shard."""
     if not table.num_rows:
         return
     numbers = cache.shard_of(cache.key_array(table["key"].to_pylist()), shards)
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
-        yield (role, int(number)), table.take(pa.array(rows))
+        yield int(number), table.take(pa.array(rows))
 
 
 class Distinct(typing.NamedTuple):
@@ -136,20 +132,35 @@ class Distinct(typing.NamedTuple):
           The ids and `vector`.
         """
         kept = vectors.any(axis=1)
-        positions, vectors = positions[kept], vectors[kept]
+        texts, rows = self._rows(positions[kept])
+        return pa.table(
+            [
+                self.row_ids.take(pa.array(rows)).combine_chunks(),
+                cache.vector_column(vectors[kept][texts]),
+            ],
+            schema=output_schema(column),
+        )
+
+    def table_of(self, positions: np.ndarray) -> pa.Table:
+        """Gives the rows of some texts, as `of` takes them."""
+        texts, rows = self._rows(positions)
+        return pa.table(
+            [
+                cache.key_column(self.keys[positions[texts]]),
+                self.texts.take(pa.array(positions[texts])).combine_chunks(),
+                self.row_ids.take(pa.array(rows)).combine_chunks(),
+            ],
+            schema=_SCHEMA,
+        )
+
+    def _rows(self, positions):
+        """Lists the rows of texts, each with its place in `positions`."""
         counts = self.starts[positions + 1] - self.starts[positions]
         texts = np.repeat(np.arange(len(positions)), counts)
         within = np.arange(len(texts)) - np.repeat(
             np.cumsum(counts) - counts, counts
         )
-        rows = self.starts[positions][texts] + within
-        return pa.table(
-            [
-                self.row_ids.take(pa.array(rows)).combine_chunks(),
-                cache.vector_column(vectors[texts]),
-            ],
-            schema=output_schema(column),
-        )
+        return texts, self.starts[positions][texts] + within
 
 
 def output_schema(column: str) -> pa.Schema:

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from apache_beam.utils import shared
 
+from components.text_embedding import cache
 from components.text_embedding.encoding import (
     EncodeShard,
     Worker,
@@ -114,11 +115,21 @@ def test_second_run_encodes_nothing(tmp_path, bert, monkeypatch):
         assert sorted(one) == sorted(two)
         for key, vector in one.items():
             np.testing.assert_array_equal(vector, two[key])
-    # A new text is the only one to be encoded.
-    paths = write_inputs(tmp_path, {**ITEMS, "i9": "电饭煲".encode()}, QUERIES)
+    # New texts are the only ones to be encoded, those of all shards at once.
+    files = set((tmp_path / "cache").rglob("*.parquet"))
+    more = {f"n{row}": f"电饭煲 {row}".encode() for row in range(12)}
+    paths = write_inputs(tmp_path, ITEMS | more, QUERIES)
     items, _, about = run(paths, settings)
-    assert "i9" in items
-    assert (about["encoded"], about["from_cache"]) == (1, 8)
+    assert set(more) < set(items)
+    assert (about["encoded"], about["from_cache"]) == (12, 8)
+    (file,) = set((tmp_path / "cache").rglob("*.parquet")) - files
+    assert pq.read_metadata(file).num_rows == 12
+    keys = cache.key_array(cache.text_key("item", t) for t in more.values())
+    assert set(cache.shard_of(keys, settings.shards)) == {0, 1}
+    # What the rows went through on their way is gone.
+    assert {path.name for path in (tmp_path / "vectors").iterdir()} == {
+        "items.parquet", "queries.parquet", "encoder.json",
+    }  # fmt: skip
 
 
 def test_damaged_cache_is_encoded_again(tmp_path, bert):
@@ -178,8 +189,8 @@ def test_encoder_that_is_not_there(tmp_path):
 
 def test_workers_can_be_sent(bert):
     worker = Worker(settings=settings_of(bert), cache_dir="", threads=1)
-    sent = pickle.loads(pickle.dumps(EncodeShard(worker, shared.Shared())))
-    assert sent._worker == worker
+    step = EncodeShard("item", worker, shared.Shared(), "vectors")
+    assert pickle.loads(pickle.dumps(step))._worker == worker
 
 
 def test_threads():

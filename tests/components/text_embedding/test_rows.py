@@ -30,12 +30,12 @@ def test_what_has_no_text_is_left_out():
 
 def test_a_text_is_in_one_shard_and_no_row_is_lost():
     table = queries(*(f"鼠标{number % 50}" for number in range(200)))
-    shards = dict(by_shard(table, "query", 4))
-    assert {role for role, _ in shards} == {"query"}
+    shards = dict(by_shard(table, 4))
+    assert set(shards) <= set(range(4))
     texts = [set(part["text"].to_pylist()) for part in shards.values()]
     assert sum(map(len, texts)) == len(set.union(*texts)) == 50
     assert sum(part.num_rows for part in shards.values()) == 200
-    assert list(by_shard(table[:0], "query", 4)) == []
+    assert list(by_shard(table[:0], 4)) == []
 
 
 def test_rows_of_texts():
@@ -60,5 +60,10 @@ def test_rows_of_texts():
         {"item_id": "i1", "vector": [1.0, 1.0]},
         {"item_id": "i3", "vector": [1.0, 1.0]},
     ]
+    # What is taken apart and put together again is the same.
+    rest = Distinct.of([texts.table_of(positions[:2])])
+    assert sorted(t.as_py().decode() for t in rest.texts) == ["a", "c"]
+    assert sorted(rest.row_ids.to_pylist()) == ["i1", "i3", "i4"]
+    assert set(rest.keys) == set(texts.keys[positions[:2]])
     nothing = texts.rows_of(positions[2:], vectors[2:], "item_id")
     assert nothing.num_rows == 0
