@@ -24,14 +24,16 @@ _NAME = "student"
 _SHAPE, _SETTINGS = StudentShape(), DistilSettings()
 
 
-def _whole(name: str, argument: str, default: int, text: str):
+def _number(name: str, argument: str, default: float, text: str):
+    """Makes an option of the default's type."""
+    kind = type(default)
     return click.option(
         name,
         argument,
-        type=int,
+        type=kind,
         default=default,
         show_default=True,
-        metavar="N",
+        metavar="N" if kind is int else "X",
         help=text,
     )
 
@@ -90,29 +92,64 @@ def _whole(name: str, argument: str, default: int, text: str):
     help="Keeps the teacher's vectors and the state of the training, from "
     "which the same command goes on; OUTPUT.work by default.",
 )
-@_whole("--layers", "layers", _SHAPE.layers, "Layers of the student.")
-@_whole("--width", "width", _SHAPE.width, "Length of its tokens' vectors.")
-@_whole(
+@_number("--layers", "layers", _SHAPE.layers, "Layers of the student.")
+@_number("--width", "width", _SHAPE.width, "Length of its tokens' vectors.")
+@_number(
     "--feed-forward",
     "feed_forward",
     _SHAPE.feed_forward,
     "Width of its feed-forward networks.",
 )
-@_whole("--epochs", "epochs", _SETTINGS.epochs, "Passes over the texts.")
-@click.option(
+@_number("--heads", "heads", _SHAPE.heads, "Its attention heads.")
+@_number("--epochs", "epochs", _SETTINGS.epochs, "Passes over the texts.")
+@_number(
     "--max-seconds",
-    type=float,
-    default=_SETTINGS.max_seconds,
-    show_default=True,
-    metavar="S",
-    help="Most time for training, after the teacher's vectors; 0: no limit.",
+    "max_seconds",
+    _SETTINGS.max_seconds,
+    "Most time for training, after the teacher's vectors; 0: no limit.",
 )
-@_whole("--batch", "batch_texts", _SETTINGS.batch_texts, "Texts in a step.")
-@_whole(
+@_number("--batch", "batch_texts", _SETTINGS.batch_texts, "Texts in a step.")
+@_number(
     "--max-tokens",
     "max_tokens",
     _SETTINGS.max_tokens,
     "Tokens of a text that training reads.",
+)
+@_number(
+    "--learning-rate",
+    "learning_rate",
+    _SETTINGS.learning_rate,
+    "Highest in training.",
+)
+@_number(
+    "--num-documents",
+    "num_documents",
+    _SETTINGS.num_documents,
+    "Texts that a step puts in the teacher's order.",
+)
+@_number(
+    "--temperature",
+    "temperature",
+    _SETTINGS.temperature,
+    "Of that order: the lower, the more the nearest count.",
+)
+@_number(
+    "--similarity-weight",
+    "similarity_weight",
+    _SETTINGS.similarity_weight,
+    "What the order counts beside the vectors themselves.",
+)
+@_number(
+    "--evaluations",
+    "evaluations",
+    _SETTINGS.evaluations,
+    "How often recall of held-out texts is measured.",
+)
+@_number(
+    "--patience",
+    "patience",
+    _SETTINGS.patience,
+    "Measurements without a better one that end the training.",
 )
 @click.option(
     "--quantise",
@@ -121,7 +158,7 @@ def _whole(name: str, argument: str, default: int, text: str):
     show_default=True,
     help="How matrices are stored.",
 )
-@_whole("--seed", "seed", _SETTINGS.seed, "Of start values and order.")
+@_number("--seed", "seed", _SETTINGS.seed, "Of start values and order.")
 @options.as_json
 @click.pass_obj
 def distil(
@@ -136,10 +173,17 @@ def distil(
     layers: int,
     width: int,
     feed_forward: int,
+    heads: int,
     epochs: int,
     max_seconds: float,
     batch_texts: int,
     max_tokens: int,
+    learning_rate: float,
+    num_documents: int,
+    temperature: float,
+    similarity_weight: float,
+    evaluations: int,
+    patience: int,
     quantise: str,
     seed: int,
     as_json: bool,
@@ -152,12 +196,20 @@ def distil(
     import time
 
     began = time.monotonic()
-    shape = StudentShape(layers=layers, width=width, feed_forward=feed_forward)
+    shape = StudentShape(
+        layers=layers, width=width, feed_forward=feed_forward, heads=heads
+    )
     settings = DistilSettings(
         epochs=epochs,
         max_seconds=max_seconds,
         batch_texts=batch_texts,
         max_tokens=max_tokens,
+        learning_rate=learning_rate,
+        num_documents=num_documents,
+        temperature=temperature,
+        similarity_weight=similarity_weight,
+        evaluations=evaluations,
+        patience=patience,
         seed=seed,
     )
     with libraries_hushed(show=session.debug):

@@ -31,14 +31,19 @@ def test_from_texts_to_an_encoder(tmp_path, teacher):
     words = (
         "--texts", tmp_path / "texts.txt", "--teacher", teacher.encoder.parent,
         "--layers", 1, "--width", 16, "--feed-forward", 16, "--epochs", 1,
-        "--batch", 128, "--work", tmp_path / "work",
+        "--batch", 128, "--work", tmp_path / "work", "--heads", 2,
+        "--num-documents", 64, "--evaluations", 2, "--patience", 2,
     )  # fmt: skip
     output = tmp_path / "student"
     done = call(*words, "--output", output, "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["texts"] + report["held_out"] == len(set(texts))
-    assert [row["step"] for row in report["history"]][:2] == [0, 1]
+    # Two measurements of one epoch's steps, and the one before.
+    steps = -(-report["texts"] // 128)
+    assert [row["step"] for row in report["history"]] == [
+        0, -(-steps // 2), steps,
+    ]  # fmt: skip
     student = TextEncoder.load(str(output), str(output))
     assert student.dimension == HIDDEN
     vectors = student(tf.constant(texts[:3])).numpy()
@@ -63,5 +68,7 @@ def test_bad_options_are_named(tmp_path, teacher):
     assert "StudentShape.width is 30" in done.stderr
     done = call("--texts", tmp_path / "no.txt", *words, "--batch", 1)
     assert "batch_texts is 1; allowed: at least 2" in done.stderr
+    done = call("--texts", tmp_path / "no.txt", *words, "--temperature", 0)
+    assert "temperature is 0.0; allowed: above 0" in done.stderr
     assert not (tmp_path / "s").exists()
     assert not (tmp_path / "s.work").exists()
