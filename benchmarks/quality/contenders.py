@@ -1,14 +1,21 @@
-"""Who takes part: Daogou's models and its peers, with their settings."""
+"""Who takes part: Daogou's models and its peers, with their settings.
+
+Daogou's own learn in `benchmarks.quality.ours`, by its
+`fit(data, *, seed, attributes, log_dir)`.
+"""
 
 import dataclasses
+import hashlib
 import importlib
 import importlib.util
+import pathlib
 import types
 import typing
 from collections.abc import Callable
 
 from benchmarks.quality import choosing, classic, peers
 from benchmarks.quality.sequences import Fit, Sequences
+from models import settings as model_settings
 from schema.errors import MissingDependencyError
 from schema.settings import SettingsError
 
@@ -153,10 +160,23 @@ def _own(name: str, title: str, *, attributes: bool) -> Contender:
         name=name,
         title=title,
         fit=fit,
-        settings=lambda: _ours().settings(attributes=attributes),
+        settings=_own_settings,
         ours=True,
         needs_attributes=attributes,
     )
+
+
+def _own_settings() -> peers.Settings:
+    """Digests of the sources that set Daogou's models; code is not told."""
+    return {
+        name: hashlib.sha256(
+            pathlib.Path(str(module.__file__)).read_bytes()
+        ).hexdigest()[:16]
+        for name, module in (
+            (_OURS, _ours()),
+            (model_settings.__name__, model_settings),
+        )
+    }
 
 
 def _ours() -> types.ModuleType:
