@@ -1,5 +1,6 @@
 """The training loop: schedule, optimiser, early stopping, what it leaves."""
 
+import contextlib
 import json
 import math
 import os
@@ -19,6 +20,22 @@ _VALIDATION_BATCHES = 100
 _SHUFFLED = 20_000
 # Lengths at which batches of sequences part.
 _BUCKETS = (9, 17, 33, 65)
+
+
+@contextlib.contextmanager
+def averaged(model: tf.keras.Model):
+    """Puts the moving average of the weights into a model, for a while."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    variables = model.trainable_variables
+    last = [variable.numpy() for variable in variables]
+    model.optimizer.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, last, strict=True):
+            variable.assign(value)
 
 
 class KeepBest(tf.keras.callbacks.Callback):
@@ -44,15 +61,19 @@ class KeepBest(tf.keras.callbacks.Callback):
         """Validates every so many epochs."""
         late = time.monotonic() > self._deadline
         if (epoch + 1) % self._every == 0 or late:
-            metrics = self._validate(logs)
-            logs.update(metrics)
-            if metrics[self._monitor] > self._best:
-                self._best, self._worse = metrics[self._monitor], 0
-                self._weights = self.model.get_weights()
-            else:
-                self._worse += 1
+            with averaged(self.model):
+                self._try(logs)
         if late or self._worse >= self._patience:
             self.model.stop_training = True
+
+    def _try(self, logs):
+        metrics = self._validate(logs)
+        logs.update(metrics)
+        if metrics[self._monitor] > self._best:
+            self._best, self._worse = metrics[self._monitor], 0
+            self._weights = self.model.get_weights()
+        else:
+            self._worse += 1
 
     def on_train_end(self, logs=None):
         """Puts the best weights back."""
@@ -85,6 +106,8 @@ def _compile(model, settings):
         ),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
+        use_ema=settings.averaging > 0,
+        ema_momentum=settings.averaging or 0.99,
     )
     optimizer.exclude_from_weight_decay(
         var_names=["bias", "gamma", "beta", "gate"]

@@ -69,6 +69,8 @@ class Recommender(tfrs.Model):
             dimension=settings.dimension,
             num_blocks=settings.num_blocks,
             num_heads=settings.num_heads,
+            feed_forward=settings.feed_forward,
+            gated=settings.gated,
             dropout=settings.dropout,
             features=model_inputs.CONTEXT,
             sizes=sizes,

@@ -21,6 +21,9 @@ class ModelSettings(Settings):
       dimension: Width of query and item vectors, even; 8 to 1024.
       num_blocks: Transformer blocks; 1 to 12.
       num_heads: Attention heads; divides `dimension` into even parts.
+      gated: Whether the blocks' residuals pass learned gates.
+      feed_forward: Width of the blocks' hidden layers, as a multiple of
+        `dimension`; 1 to 8.
       dropout: Share of activations dropped in training; 0 to below 1.
       id_dropout: Share of items whose id is hidden in a training step, so
         that an unknown id means something; 0 to below 1.
@@ -48,6 +51,8 @@ class ModelSettings(Settings):
     dimension: int = 64
     num_blocks: int = 2
     num_heads: int = 2
+    gated: bool = False
+    feed_forward: int = 2
     dropout: float = 0.3
     id_dropout: float = 0.1
     complete_catalogue: bool = False
@@ -79,6 +84,7 @@ class ModelSettings(Settings):
             self.num_heads >= 1 and self.dimension % (2 * self.num_heads) == 0,
             "a divisor of dimension that leaves an even number",
         )
+        self.check("feed_forward", 1 <= self.feed_forward <= 8, "1 to 8")
         for field in ("dropout", "id_dropout", "ranking_dropout"):
             self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
         self.check("half_life_days", self.half_life_days >= 0, ">= 0")
@@ -112,12 +118,14 @@ class TrainingSettings(Settings):
       validate_every: Epochs between two validations; >= 1.
       patience: Validations without a better result before training stops.
       validation_share: Share of users whose last positive steps are held out
-        of the loss and used for validation; 0.01 to 0.5.
+        of the loss and used for validation; 0.01 to 1.
       validation_steps: How many last positives of such a user; >= 1.
       learning_rate: Peak of AdamW's; above 0.
       warmup_steps: Steps to the peak; >= 0.
       decay_steps: Steps of the cosine decay to a tenth of the peak; >= 1.
       weight_decay: AdamW's; >= 0.
+      averaging: Decay a step of the moving average of the weights, which is
+        what is validated and kept; 0 for the last weights themselves; below 1.
       clip_norm: Global norm that gradients are cut to; above 0.
       full_softmax_items: Catalogues of up to this size are in the softmax as
         a whole; larger ones are sampled.
@@ -141,6 +149,7 @@ class TrainingSettings(Settings):
     decay_steps: int = 4000
     weight_decay: float = 1e-4
     clip_norm: float = 5.0
+    averaging: float = 0.0
     full_softmax_items: int = 50_000
     sampled_negatives: int = 4096
     mixed_precision: bool = False
@@ -175,8 +184,9 @@ class TrainingSettings(Settings):
             self.check(field, getattr(self, field) >= 0, ">= 0")
         for field in ("learning_rate", "clip_norm"):
             self.check(field, getattr(self, field) > 0, "above 0")
+        self.check("averaging", 0 <= self.averaging < 1, "[0, 1)")
         self.check(
             "validation_share",
-            0.01 <= self.validation_share <= 0.5,
-            "0.01 to 0.5",
+            0.01 <= self.validation_share <= 1,
+            "0.01 to 1",
         )

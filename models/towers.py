@@ -169,6 +169,8 @@ class QueryTower(tf.keras.Model):
       dimension: Width of the vectors.
       num_blocks: Transformer blocks over the history.
       num_heads: Attention heads.
+      feed_forward: Width of the blocks' hidden layers, in dimensions.
+      gated: Whether the blocks' residuals pass gates.
       dropout: Share dropped.
       features: Rows of the feature table with `tower="context"`.
       sizes: Number of indices of each of them.
@@ -181,6 +183,8 @@ class QueryTower(tf.keras.Model):
         dimension: int,
         num_blocks: int,
         num_heads: int,
+        feed_forward: int,
+        gated: bool,
         dropout: float,
         features: tuple[Feature, ...],
         sizes: dict[str, int],
@@ -204,7 +208,7 @@ class QueryTower(tf.keras.Model):
             f.name: embedding(sizes[f.name], f.name) for f in features
         }
         self.blocks = [
-            CausalBlock(dimension, num_heads, dropout)
+            CausalBlock(dimension, num_heads, feed_forward, dropout, gated)
             for _ in range(num_blocks)
         ]
         self.norm = layers.LayerNormalization(epsilon=1e-6)

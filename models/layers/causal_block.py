@@ -35,10 +35,21 @@ class CausalBlock(tf.keras.layers.Layer):
     Args:
       dimension: Width of the steps.
       num_heads: Attention heads.
+      feed_forward: Width of the hidden layer, as a multiple of `dimension`.
       dropout: Share dropped of attention weights and of both residuals.
+      gated: Whether each residual passes a gate that its input opens, and
+        the hidden layer is one of gated units (LiGR, Borisyuk et al. 2025).
     """
 
-    def __init__(self, dimension: int, num_heads: int, dropout: float, **kw):
+    def __init__(
+        self,
+        dimension: int,
+        num_heads: int,
+        feed_forward: int,
+        dropout: float,
+        gated: bool,
+        **kw,
+    ):
         super().__init__(**kw)
         dense = tf.keras.layers.Dense
         self.num_heads = num_heads
@@ -48,17 +59,30 @@ class CausalBlock(tf.keras.layers.Layer):
         ]
         self.query_key_value = dense(3 * dimension, use_bias=False)
         self.out = dense(dimension)
-        self.up = dense(2 * dimension, activation="gelu")
+        hidden = feed_forward * dimension
+        self.up = dense(hidden, activation="swish" if gated else "gelu")
         self.down = dense(dimension)
+        self.gates = [
+            dense(dimension, activation="sigmoid") for _ in range(2 * gated)
+        ]
+        self.linear = dense(hidden) if gated else None
         self.dropout = tf.keras.layers.Dropout(dropout)
 
     def call(self, steps: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns float [batch, length, dimension], as `steps` is."""
-        steps += self.dropout(
-            self._attend(self.norms[0](steps), training), training=training
-        )
-        hidden = self.up(self.norms[1](steps))
-        return steps + self.dropout(self.down(hidden), training=training)
+        for i, part in enumerate((self._attend, self._feed_forward)):
+            found = self.dropout(
+                part(self.norms[i](steps), training), training=training
+            )
+            steps += found * self.gates[i](steps) if self.gates else found
+        return steps
+
+    def _feed_forward(self, steps, training):
+        hidden = self.up(steps)
+        if self.linear is not None:
+            hidden *= self.linear(steps)
+            hidden = self.dropout(hidden, training=training)
+        return self.down(hidden)
 
     def _attend(self, steps, training):
         batch, length = tf.shape(steps)[0], tf.shape(steps)[1]

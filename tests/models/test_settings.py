@@ -38,7 +38,7 @@ def test_bad_model_settings_are_named(field, value):
     [
         ("max_epochs", 0),
         ("learning_rate", 0.0),
-        ("validation_share", 0.9),
+        ("validation_share", 1.1),
         ("seed", -1),
     ],
 )

@@ -10,13 +10,15 @@ from models.layers.causal_block import rotate
 from models.towers import ItemTower, QueryTower, sum_of_words
 
 
-@pytest.fixture
-def query_tower():
+@pytest.fixture(params=[False, True], ids=["plain", "gated"])
+def query_tower(request):
     tf.keras.utils.set_random_seed(3)
     return QueryTower(
         dimension=8,
         num_blocks=2,
         num_heads=2,
+        feed_forward=2,
+        gated=request.param,
         dropout=0.3,
         features=(),
         sizes={},
