@@ -25,7 +25,7 @@ def recommend(
     user_id: str,
     k: int,
     *,
-    server: str = "",
+    server: str,
     show_noise: bool,
 ) -> Answer:
     """Asks for recommendations.
@@ -57,7 +57,7 @@ def search(
     user_id: str,
     k: int,
     *,
-    server: str = "",
+    server: str,
     show_noise: bool,
 ) -> Answer:
     """Searches.
@@ -94,7 +94,7 @@ def similar(
     item_id: str,
     k: int,
     *,
-    server: str = "",
+    server: str,
     show_noise: bool,
 ) -> Answer:
     """Asks for items that are like one.

@@ -1,5 +1,6 @@
 """Runs a model server in the foreground until it is told to end."""
 
+import gc
 import logging
 import signal
 
@@ -23,9 +24,15 @@ def run(settings: ServerSettings, *, verbose: bool) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
+    if not verbose:
+        # That TensorFlow 1's way of loading is an old one.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     server = ModelServer(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.request_stop())
+    # What the libraries have made by now stays: looking through it after
+    # every unload would hold up requests for half a second.
+    gc.freeze()
     server.start()
     if server.port:
         click.echo(f"gRPC at {settings.host}:{server.port}", err=True)

@@ -143,18 +143,10 @@ class ModelServer:
 
     def _load(self, path: str) -> Servable:
         settings = self.settings
-        threads = settings.tensorflow_session_parallelism
         servable = Servable(
             path,
             tags=[tag for tag in settings.saved_model_tags.split(",") if tag],
-            session_config=config_pb2.ConfigProto(
-                intra_op_parallelism_threads=(
-                    settings.tensorflow_intra_op_parallelism or threads
-                ),
-                inter_op_parallelism_threads=(
-                    settings.tensorflow_inter_op_parallelism or threads
-                ),
-            ),
+            session_config=_session_config(settings),
         )
         if settings.enable_model_warmup:
             try:
@@ -261,6 +253,25 @@ def _initial_config(settings: ServerSettings) -> typing.Any:
         model_platform=PLATFORM,
     )
     return config
+
+
+def _session_config(settings: ServerSettings) -> config_pb2.ConfigProto:
+    threads = settings.tensorflow_session_parallelism
+    return config_pb2.ConfigProto(
+        intra_op_parallelism_threads=(
+            settings.tensorflow_intra_op_parallelism or threads
+        ),
+        inter_op_parallelism_threads=(
+            settings.tensorflow_inter_op_parallelism or threads
+        ),
+        gpu_options=config_pb2.GPUOptions(
+            per_process_gpu_memory_fraction=(
+                settings.per_process_gpu_memory_fraction
+            ),
+            allow_growth=not settings.per_process_gpu_memory_fraction,
+        ),
+        allow_soft_placement=True,
+    )
 
 
 def _scheduler(settings: ServerSettings) -> BatchScheduler | None:

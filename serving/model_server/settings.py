@@ -78,6 +78,9 @@ class ServerSettings(Settings):
     )
     tensorflow_intra_op_parallelism: int = _flag(0, "Threads of one op.")
     tensorflow_inter_op_parallelism: int = _flag(0, "Ops side by side.")
+    per_process_gpu_memory_fraction: float = _flag(
+        0.0, "Share of a GPU's memory to take, 0 to 1; 0 lets it grow."
+    )
     enable_batching: bool = _flag(
         False, "Run requests of several clients as one batch."
     )
@@ -150,6 +153,7 @@ class ServerSettings(Settings):
             "tensorflow_inter_op_parallelism",
         ):
             self._check_range(name, 0, 2**31 - 1)
+        self._check_range("per_process_gpu_memory_fraction", 0, 1)
         self._check_range("max_request_bytes", 1024, 2**31 - 1)
         option = "predict_response_tensor_serialization_option"
         self.check(
@@ -192,7 +196,7 @@ class ServerSettings(Settings):
             options.append((name, int(value) if number else value))
         return options
 
-    def _check_range(self, name: str, low: int, high: int) -> None:
+    def _check_range(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)
         self.check(name, low <= value <= high, f"{low} to {high}")
 

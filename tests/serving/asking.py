@@ -67,7 +67,9 @@ def http(target, method, path, body=None, headers=None):
         answer = connection.getresponse()
         text = answer.read()
         kind = answer.getheader("Content-Type", "")
-        return answer.status, json.loads(text) if "json" in kind else text
+        return answer.status, (
+            json.loads(text) if text and "json" in kind else text
+        )
     finally:
         connection.close()
 
