@@ -141,6 +141,8 @@ def movielens() -> PipelineConfig:
         heads=("click=click,favorite", "favorite=favorite"),
         exclude_seen=True,
         max_history=100,
+        # Few users are there after the split, so each is asked more often.
+        behavior_log={"eval_queries_per_user": 50},
         # Films do not come and go there: what nobody rated was there to rate.
         model={"complete_catalogue": True},
         training={"max_seconds": 300.0},
