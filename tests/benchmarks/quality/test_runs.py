@@ -1,9 +1,12 @@
 import dataclasses
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
+from benchmarks import quality
 from benchmarks.quality import contenders, results, runs
 from schema.errors import DataError
 from schema.settings import SettingsError
@@ -152,25 +155,18 @@ def test_which_models_take_part(walks):
         contenders.chosen(["daogou-attributes"], walks)
 
 
-def test_our_own_models_take_part_by_their_sources(tmp_path, monkeypatch):
-    (tmp_path / "own_models.py").write_text(
-        "def fit(data, *, seed, attributes, log_dir):\n"
-        "    return data, seed, attributes, log_dir\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(contenders, "_OURS", "own_models")
-    ids, attributes = contenders.ALL[:2]
-    assert ids.fit("d", seed=3, log_dir="l") == ("d", 3, False, "l")
-    assert attributes.fit("d", seed=3, log_dir="l") == ("d", 3, True, "l")
-    before = ids.settings()
-    with (tmp_path / "own_models.py").open("a") as source:
-        source.write("WIDTH = 128\n")
-    assert ids.settings() != before
-
-
-def test_without_our_own_models_the_reason_is_given(
-    walks, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(contenders, "_OURS", "benchmarks.quality.nowhere")
-    outcomes, _ = run(walks, tmp_path, contenders.ALL[0])
-    assert "is not in this version" in outcomes[0].failed
+def test_our_own_models_take_part(monkeypatch):
+    own = types.ModuleType("own")
+    own.fit = lambda data, **given: (data, given)
+    own.settings = lambda *, attributes: {"attributes": attributes}
+    monkeypatch.setitem(sys.modules, "benchmarks.quality.ours", own)
+    monkeypatch.setattr(quality, "ours", own, raising=False)
+    for contender, attributes in zip(
+        contenders.ALL[:2], (False, True), strict=True
+    ):
+        assert contender.ours
+        assert contender.settings() == {"attributes": attributes}
+        assert contender.fit("data", seed=3, log_dir="log") == (
+            "data",
+            {"seed": 3, "log_dir": "log", "attributes": attributes},
+        )
