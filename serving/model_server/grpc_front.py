@@ -4,6 +4,7 @@ import typing
 from collections.abc import Callable
 
 import grpc
+from google.protobuf import message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -101,17 +102,23 @@ def _reload(api: Api) -> Ask:
 
 
 def _handler(ask: Ask, kind: typing.Any) -> grpc.RpcMethodHandler:
-    def answer(request, context):
+    def answer(raw, context):
         try:
-            return ask(request, context)
+            # Here and not in gRPC, which would log every broken request with
+            # a traceback.
+            return ask(kind.FromString(raw), context)
         except ServingError as error:
             problem = error
+        except message.DecodeError:
+            problem = ServingError(
+                grpc.StatusCode.INTERNAL,
+                f"Failed to parse {kind.DESCRIPTOR.name}",
+            )
         except Exception as error:
             problem = of(error)
         return context.abort(problem.code, problem.cut())
 
     return grpc.unary_unary_rpc_method_handler(
         answer,
-        request_deserializer=kind.FromString,
         response_serializer=lambda response: response.SerializeToString(),
     )

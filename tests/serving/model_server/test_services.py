@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import ipaddress
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -161,9 +162,19 @@ def test_bounds_of_requests(models):
                 time.sleep(0.05)
 
 
-def test_garbage_on_the_grpc_port(server, prediction):
-    import socket
+def test_requests_that_are_no_messages(channel, caplog):
+    for method in ("Predict", "Classify", "GetModelMetadata"):
+        call = channel.unary_unary(
+            f"/tensorflow.serving.PredictionService/{method}"
+        )
+        for raw in (b"\xff", b"\x0a\x05ab", b"\x0a\x02\x0a\xff"):
+            with refused(Code.INTERNAL, part="Failed to parse "):
+                call(raw, timeout=SECONDS)
+    # No client fills the log.
+    assert not caplog.records
 
+
+def test_garbage_on_the_grpc_port(server, prediction):
     for raw in (b"\x00" * 1000, b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 7):
         with socket.create_connection(("127.0.0.1", server.port)) as stream:
             stream.sendall(raw)
