@@ -28,8 +28,8 @@ _ESASREC = (
     "Tikhonovich et al. 2025, arXiv 2508.06450, table of the repository "
     "blondered/transformer_benchmark"
 )
-_REPORTED = f"reported by the model's authors, collected in {_ESASREC}"
-_RUN = f"run by the authors of {_ESASREC}"
+_REPORTED = f"reported elsewhere, collected in {_ESASREC}"
+_RUN = f"run by its authors: {_ESASREC}"
 
 # Amazon Beauty, 5-core, leave-one-out, all 12,101 items ranked.
 BEAUTY = (
