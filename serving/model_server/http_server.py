@@ -9,14 +9,16 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import http
-import logging
+import re
 import threading
 import zlib
 from collections.abc import Callable
 
-_LOG = logging.getLogger(__name__)
 _MAX_HEAD_BYTES = 64 * 1024
 _IDLE_SECONDS = 75.0
+_LINGER_SECONDS = 1.0
+_LINGER_READS = 64
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -69,9 +71,10 @@ class Bounds:
 class _RefusedError(Exception):
     """A request that is answered at once, and the connection closed."""
 
-    def __init__(self, status: int, message: str):
+    def __init__(self, status: int, message: str, *, linger: bool = True):
         super().__init__(message)
         self.status = status
+        self.linger = linger
 
 
 class HttpServer:
@@ -169,14 +172,16 @@ class HttpServer:
         self._connections.add(task)
         try:
             if len(self._connections) > self._bounds.connections:
-                raise _RefusedError(429, "too many connections")
+                raise _RefusedError(429, "too many connections", linger=False)
             while not self._stopping and await self._one(reader, writer):
                 pass
         except _RefusedError as error:
-            with contextlib.suppress(OSError, TimeoutError):
+            with contextlib.suppress(OSError, EOFError, TimeoutError):
                 await self._send(
                     writer, self._refuse(error.status, str(error)), False
                 )
+                if error.linger:
+                    await _linger(reader, writer)
         except (OSError, EOFError, TimeoutError, asyncio.CancelledError):
             # The client has gone, or sends nothing more, or we stop.
             return
@@ -225,6 +230,8 @@ class HttpServer:
             raise _RefusedError(
                 408, "the body did not arrive in time"
             ) from error
+        except asyncio.LimitOverrunError as error:
+            raise _RefusedError(400, "a line of a chunk is too long") from error
         if headers.get("content-encoding", "").lower() == "gzip":
             body = self._unzipped(body)
         request = Request(
@@ -246,8 +253,8 @@ class HttpServer:
                 501, f"transfer encoding {coding!r} is not known"
             )
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()):
-            raise _RefusedError(400, f"Content-Length is {length!r}")
+        if not _LENGTH.fullmatch(length):
+            raise _RefusedError(400, f"Content-Length is {length[:40]!r}")
         self._check_size(int(length))
         return await reader.readexactly(int(length))
 
@@ -317,6 +324,21 @@ class HttpServer:
             writer.write(response.body)
         async with asyncio.timeout(self._bounds.timeout_seconds):
             await writer.drain()
+
+
+async def _linger(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Lets a client that is still sending read why it should not.
+
+    A connection that is closed with input unread is reset, and the answer
+    lost on its way.
+    """
+    writer.write_eof()
+    async with asyncio.timeout(_LINGER_SECONDS):
+        for _ in range(_LINGER_READS):
+            if not await reader.read(_MAX_HEAD_BYTES):
+                return
 
 
 def _parse_head(head: bytes) -> tuple[str, str, str, dict[str, str]]:

@@ -17,12 +17,14 @@ from serving.model_server.errors import (
     failed_precondition,
     invalid_argument,
 )
-from serving.model_server.predict import DEFAULT_SIGNATURE
+from serving.model_server.predict import (
+    CLASSIFY,
+    DEFAULT_SIGNATURE,
+    REGRESS,
+)
 from serving.model_server.running import Runner
 from serving.model_server.servable import Servable, Signature
 
-CLASSIFY = "tensorflow/serving/classify"
-REGRESS = "tensorflow/serving/regress"
 _INPUTS, _CLASSES, _SCORES, _OUTPUTS = "inputs", "classes", "scores", "outputs"
 
 

@@ -3,10 +3,12 @@
 import dataclasses
 import typing
 
+import grpc
 from tensorflow_serving.apis import predict_pb2
 
 from serving import tensors
 from serving.model_server.errors import (
+    ServingError,
     exhausted,
     failed_precondition,
     invalid_argument,
@@ -15,6 +17,10 @@ from serving.model_server.running import Runner
 from serving.model_server.servable import Servable, Signature
 
 DEFAULT_SIGNATURE = "serving_default"
+# What a signature can have been exported for.
+PREDICT = "tensorflow/serving/predict"
+CLASSIFY = "tensorflow/serving/classify"
+REGRESS = "tensorflow/serving/regress"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,11 +31,13 @@ class Predictor:
       runner: Runs graphs, one request by one or in batches.
       as_content: Answer numbers as raw bytes, not in typed fields.
       max_tensor_bytes: Of the largest tensor.
+      check_method: Refuse signatures that were exported for nothing known.
     """
 
     runner: Runner
     as_content: bool = False
     max_tensor_bytes: int = 2**31 - 1
+    check_method: bool = False
 
     def predict(
         self,
@@ -55,6 +63,13 @@ class Predictor:
         if signature is None:
             raise failed_precondition(
                 f'Serving signature key "{name}" not found.'
+            )
+        known = (PREDICT, CLASSIFY, REGRESS)
+        if self.check_method and signature.method_name not in known:
+            raise ServingError(
+                grpc.StatusCode.INTERNAL,
+                "Expected prediction signature method_name to be one of "
+                f"{{{', '.join(known)}}}. Was: {signature.method_name}",
             )
         inputs = self._inputs(signature, request.inputs)
         aliases = _outputs(signature, request.output_filter)

@@ -31,11 +31,11 @@ _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _INFER = re.compile(
     rf"/v1/models/(?P<name>[^/:]+){_VERSION}:"
     r"(?P<method>classify|regress|predict)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _LOOK = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?P<metadata>/metadata)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _CORS = (
     ("Access-Control-Allow-Origin", "*"),
@@ -60,6 +60,7 @@ _STATUSES = {
 }
 _FAULT = 500
 _LARGEST_VERSION = 2**63 - 1
+_VERSION_DIGITS = 19
 
 
 class Rest:
@@ -211,7 +212,9 @@ class Rest:
 def _spec(found: re.Match) -> model_pb2.ModelSpec:
     spec = model_pb2.ModelSpec(name=_unquoted(found["name"]))
     if found["version"]:
-        version = int(found["version"])
+        digits = found["version"].lstrip("0") or "0"
+        # Python reads no number of thousands of digits.
+        version = int(digits[: _VERSION_DIGITS + 1])
         if version > _LARGEST_VERSION:
             raise invalid_argument(
                 f"Failed to convert version: {found['version']} to numeric."

@@ -72,6 +72,7 @@ class ModelServer:
                 as_content=settings.predict_response_tensor_serialization_option
                 == AS_CONTENT,
                 max_tensor_bytes=settings.max_request_bytes,
+                check_method=settings.enable_signature_method_name_check,
             ),
             Inferrer(
                 runner=self._runner,

@@ -8,7 +8,7 @@ import typing
 from serving.model_server.errors import invalid_argument
 
 PLATFORM = "tensorflow"
-_NUMBER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _LARGEST = 2**63 - 1
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 

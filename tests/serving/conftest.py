@@ -1,11 +1,13 @@
 """One server for all tests of it, or a real TensorFlow Serving.
 
-`DAOGOU_TFS=host:port` (and `DAOGOU_TFS_REST=host:port`) name one that serves
-what `python -m tests.serving.foreign_models DIR` wrote; the tests under
+`DAOGOU_TFS=host:port` (and `DAOGOU_TFS_REST=host:port`, by default port 8501
+of the same host) names one that serves what `tests/serving/foreign_models.py`
+wrote to the folder that it knows as `DAOGOU_TFS_MODELS`; the tests under
 `conformance/` then ask that one.
 """
 
 import os
+import pathlib
 import urllib.parse
 
 import grpc
@@ -20,8 +22,6 @@ from serving.model_server.settings import ServerSettings
 from tests import small_shop
 from tests.serving import foreign_models
 
-MONITORING = "prometheus_config { enable: true }"
-
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
@@ -34,7 +34,6 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(models):
     """An embedded server of all of them, with every service on."""
-    (models / "monitoring.config").write_text(MONITORING)
     server = ModelServer(
         ServerSettings(
             port=0,
@@ -65,6 +64,16 @@ def target(request):
     if real := os.environ.get("DAOGOU_TFS"):
         return real
     return f"127.0.0.1:{request.getfixturevalue('server').port}"
+
+
+@pytest.fixture(scope="session")
+def models_there(request):
+    """Folder of the models as the server under test knows it."""
+    if "DAOGOU_TFS" not in os.environ:
+        return request.getfixturevalue("models")
+    if folder := os.environ.get("DAOGOU_TFS_MODELS"):
+        return pathlib.Path(folder)
+    pytest.skip("DAOGOU_TFS_MODELS is not set")
 
 
 @pytest.fixture(scope="session")

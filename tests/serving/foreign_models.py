@@ -1,7 +1,15 @@
 """Models that nobody here trained, for a server that serves any SavedModel.
 
-`python -m tests.serving.foreign_models DIR` writes them and `models.config`,
-so that a real TensorFlow Serving can serve the same ones.
+`python -m tests.serving.foreign_models DIR` writes them and their
+configuration, so that a real TensorFlow Serving can serve the same ones:
+
+    docker run -v DIR:DIR -p 8500:8500 -p 8501:8501 \\
+      --entrypoint tensorflow_model_server tensorflow/serving:2.20.0 \\
+      --rest_api_port=8501 --model_config_file=DIR/models.config \\
+      --monitoring_config_file=DIR/monitoring.config \\
+      --allow_version_labels_for_unavailable_models
+    DAOGOU_TFS=localhost:8500 DAOGOU_TFS_MODELS=DIR \\
+      pytest tests/serving/conformance
 """
 
 import pathlib
@@ -181,16 +189,15 @@ def write_keras(folder: pathlib.Path) -> tf.keras.Model:
     return model
 
 
-def config(folder: pathlib.Path, labels: bool = False) -> str:
+def config(folder: pathlib.Path) -> str:
     """Returns the text of `models.config` for the models in a folder."""
-    label = '\n    version_labels { key: "stable" value: 1 }'
     models = "".join(
         f"""
   config {{
     name: "{name}"
     base_path: "{folder / name}"
     model_platform: "tensorflow"
-    model_version_policy {{ {policy} }}{label if labels else ""}
+    model_version_policy {{ {policy} }}
   }}"""
         for name, policy in (
             (HALF, "all {}"),
@@ -207,6 +214,9 @@ def write_all(folder: pathlib.Path) -> pathlib.Path:
     write_half(folder / HALF / "00002", 3.0)
     write_examples(folder / EXAMPLES / "1")
     write_keras(folder / KERAS / "7")
+    (folder / "monitoring.config").write_text(
+        "prometheus_config { enable: true }", encoding="utf-8"
+    )
     path = folder / "models.config"
     path.write_text(config(folder), encoding="utf-8")
     return path

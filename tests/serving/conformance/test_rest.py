@@ -268,6 +268,12 @@ def test_malformed_paths(get, rest_target):
             400,
             {"error": f"Malformed request: {method} {path}"},
         )
+    for digits in ("9" * 19, "9" * 5000):
+        assert get(f"/v1/models/{HALF}/versions/{digits}") == (
+            400,
+            {"error": f"Failed to convert version: {digits} to numeric."},
+        )
+    assert get(f"/v1/models/{HALF}/versions/00001")[0] == 200
     assert get("/etc/passwd")[0] == 404
     status, answer = get("/v1/models/..%2F..%2Fetc")
     assert (status, answer) == (

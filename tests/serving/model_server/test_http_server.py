@@ -172,6 +172,17 @@ def test_asks_for_a_body_that_is_announced(port):
             400,
             b"gzip",
         ),
+        (
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+            400,
+            b"Content-Length is",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + b"1" * 70_000,
+            400,
+            b"too long",
+        ),
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 431, b"too long"),
     ],
 )
@@ -224,6 +235,8 @@ def test_too_many_requests_and_connections():
         status, body = read_answer(streams[2])
         assert status == 429
         assert b"too many requests" in body
+        streams[2].close()
+        time.sleep(0.1)
         third = stack.enter_context(connect(port))
         time.sleep(0.1)
         status, body = ask(port, b"")
