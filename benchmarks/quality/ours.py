@@ -29,10 +29,24 @@ MODEL = ModelSettings(
     positive_event_types=(EVENT,),
     exclude_seen=True,
     complete_catalogue=True,
+    dimension=128,
+    gated=True,
+    feed_forward=4,
+    dropout=0.5,
+    id_dropout=0.0,
 )
-TRAINING = TrainingSettings(validation_share=1.0, validation_steps=1)
-# Only the order is known: a step a day, and the request a day after the last.
-_DAY = 86_400
+TRAINING = TrainingSettings(
+    max_epochs=100,
+    validation_share=1.0,
+    validation_steps=1,
+    decay_steps=7000,
+    averaging=0.99,
+    full_softmax_items=0,
+    sampled_negatives=2048,
+)
+# Only the order is known: a step a week and the request a week after the
+# last, so that hour, weekday and gap are always the same and say nothing.
+_WEEK = 7 * 86_400
 _FIRST = 1_000_000_000
 _BATCH = 256
 
@@ -60,7 +74,7 @@ class _Steps:
         here = step[None, :] < lengths[:, None]
         place = np.where(here, starts[:, None] + step[None, :], 0)
         ids = np.where(here, self._items[self._histories.rows[place]], b"")
-        times = np.where(here, _FIRST + _DAY * step[None, :], 0)
+        times = np.where(here, _FIRST + _WEEK * step[None, :], 0)
         context = {
             feature.name: tf.zeros([len(index)], feature.dtype)
             for feature in inputs.CONTEXT
@@ -73,7 +87,7 @@ class _Steps:
             ),
             "history_timestamps": tf.constant(times, tf.int64),
             "history_queries": tf.fill(here.shape, ""),
-            "timestamp": tf.constant(_FIRST + _DAY * lengths, tf.int64),
+            "timestamp": tf.constant(_FIRST + _WEEK * lengths, tf.int64),
             "user_id": tf.strings.as_string(index),
         }
 
