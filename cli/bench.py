@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from cli import bench_import, bench_quality, bench_student, options
+from cli import bench_import, bench_items, bench_quality, bench_student, options
 from cli.bench_answers import check_folder, give, json_file
 
 
@@ -18,6 +18,7 @@ bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_student.student)
 bench.add_command(bench_import.import_checkpoints)
+bench.add_command(bench_items.items_add)
 
 
 def _file(name: str, argument: str, text: str):

@@ -18,7 +18,7 @@ from components.new_items.added import Added
 from components.new_items.checking import check
 from components.pusher.publishing import publish
 from components.serving_validator.settings import ServingValidatorSettings
-from components.serving_validator.validation import validate
+from components.serving_validator.validation import validate_here
 from datasets.items_file import read_items
 from models.serving_graph.settings import ServableSettings
 from pipeline.lineage import read_lineage
@@ -62,8 +62,8 @@ def add_items(
 ) -> Push:
     """Adds the items of a file to the newest version of a run.
 
-    Nothing is pushed unless all rows are good and the new version answers in
-    a fresh process; the report then names it.
+    Nothing is pushed unless all rows are good and the new version, loaded as
+    a server would, answers; the report then names it.
 
     Args:
       file: CSV, Parquet or JSON lines in the contract's items form.
@@ -88,7 +88,7 @@ def _add_items(file, report_path, runs, preset, *, replace) -> Push:
     places = local_places(runs, preset)
     state = report.get(REPORT_KEY, {})
     run_version = state.get("run_version") or report["servable"]["version"]
-    base = _base(pathlib.Path(places.metadata_path), run_version)
+    base = read_base(pathlib.Path(places.metadata_path), run_version)
     before = Added({})
     if state:
         before = Added.read(pathlib.Path(state["path"]))
@@ -106,7 +106,7 @@ def _add_items(file, report_path, runs, preset, *, replace) -> Push:
         work = pathlib.Path(made)
         adding.build(base, before, rows, work)
         servable = work / adding.SERVABLE
-        serving = validate(
+        serving = validate_here(
             servable,
             work / "validation",
             ServingValidatorSettings(repetitions=_TRIES),
@@ -154,7 +154,8 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def _base(metadata_path: pathlib.Path, version: str) -> adding.Base:
+def read_base(metadata_path: pathlib.Path, version: str) -> adding.Base:
+    """Finds what a run's version was made of; see `read_lineage`."""
     servable = read_lineage(metadata_path, version).servable
     examples = servable.inputs["examples"]
     return adding.Base(

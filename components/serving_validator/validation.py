@@ -1,16 +1,16 @@
-"""Runs the probe in a fresh process and judges what it found."""
+"""Runs the probe, in a fresh process or this one, and judges what it found."""
 
 import json
 import pathlib
 import subprocess
 import sys
 
+from components.serving_validator import probe
 from components.serving_validator.settings import ServingValidatorSettings
 from schema.errors import GateError
 
 REPORT_FILE = "report.json"
 
-_PROBE = pathlib.Path(__file__).parent / "probe.py"
 # Of a crash, the lines that usually say why; of failures, the first ones.
 _SHOWN_LINES = 5
 _SHOWN_FAILURES = 5
@@ -40,11 +40,8 @@ def validate(
     command = [
         sys.executable,
         "-P",  # The probe's folder must not shadow what it imports.
-        str(_PROBE),
-        str(servable),
-        str(report_path),
-        str(settings.repetitions),
-        str(settings.tolerance),
+        probe.__file__,
+        *_words(servable, report_path, settings),
     ]
     try:
         done = subprocess.run(
@@ -66,6 +63,52 @@ def validate(
             f"the servable {servable} cannot be used: a fresh process ended "
             f"with status {done.returncode}:\n" + "\n".join(last)
         )
+    return _judged(servable, report_path)
+
+
+def validate_here(
+    servable: pathlib.Path,
+    folder: pathlib.Path,
+    settings: ServingValidatorSettings,
+) -> dict:
+    """Does as `validate` in this process, whose TensorFlow is there already.
+
+    For a servable that differs from one of the pipeline only in its items:
+    that a process without anything of ours can serve it was seen there.
+
+    Args:
+      servable: The SavedModel.
+      folder: Where `report.json` is written.
+      settings: How it is tried; `timeout_seconds` is not kept.
+
+    Returns:
+      The report.
+
+    Raises:
+      GateError: The servable cannot be loaded, or an answer is wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    report_path = folder / REPORT_FILE
+    try:
+        probe.main(*_words(servable, report_path, settings))
+    except Exception as error:
+        # Whatever TensorFlow raises over a broken model.
+        raise GateError(
+            f"the servable {servable} cannot be used: {error}"
+        ) from error
+    return _judged(servable, report_path)
+
+
+def _words(servable, report_path, settings) -> tuple[str, str, str, str]:
+    return (
+        str(servable),
+        str(report_path),
+        str(settings.repetitions),
+        str(settings.tolerance),
+    )
+
+
+def _judged(servable: pathlib.Path, report_path: pathlib.Path) -> dict:
     report = json.loads(report_path.read_text("utf-8"))
     if failures := report["failures"]:
         shown = failures[:_SHOWN_FAILURES]

@@ -36,6 +36,12 @@ def test_reports_every_signature(servable, tmp_path):
     assert report["load_seconds"] > 0
     # A dozen cases each and the repetitions.
     assert report["calls"] >= 4 * (7 + SETTINGS.repetitions)
+    # This process finds what a fresh one does.
+    here = validation.validate_here(servable, tmp_path / "here", SETTINGS)
+    assert here["calls"] == report["calls"]
+    for name, signature in report["signatures"].items():
+        own = here["signatures"][name]
+        assert signature | {"milliseconds": own["milliseconds"]} == own
 
 
 def test_says_what_a_careless_servable_answers(servable, tmp_path):
@@ -72,7 +78,7 @@ def test_says_what_a_careless_servable_answers(servable, tmp_path):
     tf.saved_model.save(module, str(bad), signatures=signatures)
     shutil.copytree(servable / "assets.extra", bad / "assets.extra")
     with pytest.raises(GateError, match="answers wrongly"):
-        validation.validate(bad, tmp_path / "report", SETTINGS)
+        validation.validate_here(bad, tmp_path / "report", SETTINGS)
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     failures = "\n".join(report["failures"])
     assert "signature search is missing" in failures
@@ -82,9 +88,12 @@ def test_says_what_a_careless_servable_answers(servable, tmp_path):
     assert "rank, warm-up" not in failures
 
 
-def test_says_why_a_servable_does_not_load(tmp_path):
+@pytest.mark.parametrize(
+    "validate", [validation.validate, validation.validate_here]
+)
+def test_says_why_a_servable_does_not_load(tmp_path, validate):
     with pytest.raises(GateError, match=r"saved_model\.pb"):
-        validation.validate(tmp_path / "none", tmp_path / "report", SETTINGS)
+        validate(tmp_path / "none", tmp_path / "report", SETTINGS)
 
 
 def test_does_not_wait_for_ever(servable, tmp_path):
