@@ -13,7 +13,7 @@ import pytest
 
 from schema.errors import DataError
 from schema.settings import SettingsError
-from serving import protos
+from serving import calls, protos, tensors
 from serving.client import (
     AsyncClient,
     Client,
@@ -26,6 +26,7 @@ from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from serving.requests import Request
 from tests import small_shop
+from tests.serving.asking import http
 from tests.serving.foreign_models import HALF
 
 MICE = Request(
@@ -45,10 +46,19 @@ def shop(shop_servable, tmp_path_factory):
     base.mkdir()
     (base / "3").symlink_to(shop_servable)
     server = ModelServer(
-        ServerSettings(port=0, model_name="daogou", model_base_path=str(base))
+        ServerSettings(
+            port=0,
+            rest_api_port=-1,
+            model_name="daogou",
+            model_base_path=str(base),
+        )
     )
     server.start()
-    yield f"127.0.0.1:{server.port}", Recommender(shop_servable)
+    yield (
+        f"127.0.0.1:{server.port}",
+        Recommender(shop_servable),
+        f"127.0.0.1:{server.rest_api_port}",
+    )
     server.stop()
 
 
@@ -80,6 +90,66 @@ def test_answers_as_the_model_in_this_process(shop, client):
         model.similar(["i1", "nope"], 4, ["i4"]),
     )
     same(client.rank(MICE, ["i1", "i12"]), model.rank(MICE, ["i1", "i12"]))
+
+
+@pytest.mark.parametrize("signature", ["recommend", "search", "similar"])
+def test_a_call_without_a_deadline_is_answered_alike(shop, signature):
+    # Without one the graph runs in the thread that asks.
+    target, model, _ = shop
+    query = Request(query="电饭煲", timestamp=4)
+    inputs, expected = {
+        "recommend": (calls.recommend(MICE, 5), model.recommend(MICE, 5)),
+        "search": (calls.recommend(query, 5), model.search(query, 5)),
+        "similar": (calls.similar(["i1"], 5), model.similar(["i1"], 5)),
+    }[signature]
+    request = protos.PredictRequest()
+    request.model_spec.name = "daogou"
+    request.model_spec.signature_name = signature
+    for name, array in inputs.items():
+        tensors.encode(array, request.inputs[name])
+    with grpc.insecure_channel(target) as channel:
+        answer = channel.unary_unary(protos.PREDICT)(
+            request.SerializeToString()
+        )
+    outputs = protos.PredictResponse.FromString(answer).outputs
+    np.testing.assert_array_equal(
+        tensors.decode(outputs["item_ids"]), expected["item_ids"]
+    )
+
+
+def test_rest_needs_only_what_has_no_default(shop):
+    _, model, rest = shop
+    inputs = {
+        "history_item_ids": [list(MICE.history_item_ids)],
+        "history_event_types": [list(MICE.history_event_types)],
+        "history_queries": [list(MICE.history_queries)],
+        "history_timestamps": [list(MICE.history_timestamps)],
+        "timestamp": [MICE.timestamp],
+        "city": [MICE.city],
+        "k": 3,
+    }
+    status, answer = http(
+        rest,
+        "POST",
+        "/v1/models/daogou:predict",
+        {"signature_name": "recommend", "inputs": inputs},
+    )
+    assert status == 200
+    expected = model.recommend(MICE, 3)
+    ids = [item_id.decode() for item_id in expected["item_ids"][0]]
+    assert answer["outputs"]["item_ids"] == [ids]
+    assert answer["outputs"]["titles"][0][0].startswith("无线鼠标")
+    del inputs["timestamp"]
+    status, answer = http(
+        rest,
+        "POST",
+        "/v1/models/daogou:predict",
+        {"signature_name": "recommend", "inputs": inputs},
+    )
+    assert (status, answer) == (
+        400,
+        {"error": "Missing named input: timestamp in 'inputs' object."},
+    )
 
 
 def test_items_are_typed(client):

@@ -1,8 +1,5 @@
-"""What TensorFlow Serving's table does not show: services, TLS, bounds."""
+"""What TensorFlow Serving's table does not show: services and bounds."""
 
-import contextlib
-import datetime
-import ipaddress
 import signal
 import socket
 import subprocess
@@ -23,12 +20,10 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
-    prediction_service_pb2_grpc,
 )
 
 from schema.errors import DataError
 from schema.settings import SettingsError
-from serving.model_server import configs
 from serving.model_server.health import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -41,29 +36,7 @@ from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from tests.serving.asking import SECONDS, Code, refused, request
 from tests.serving.foreign_models import HALF
-
-
-@contextlib.contextmanager
-def serving(models, **flags):
-    server = ModelServer(
-        ServerSettings(
-            **{
-                "port": 0,
-                "model_name": HALF,
-                "model_base_path": str(models / HALF),
-            }
-            | flags
-        )
-    )
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def stub(channel):
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+from tests.serving.model_server.running import serving, stub
 
 
 def test_health(channel):
@@ -202,93 +175,6 @@ def test_listens_on_a_socket_file(models, tmp_path):
         grpc.insecure_channel(f"unix:{path}") as channel,
     ):
         stub(channel).Predict(request(HALF, x=[1.0]), timeout=SECONDS)
-
-
-@pytest.fixture(scope="module")
-def certificates():
-    """PEM of an authority, and of a server and a client that it signed."""
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    def name(text):
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    root = ec.generate_private_key(ec.SECP256R1())
-
-    def pem(key, certificate):
-        return (
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-            certificate.public_bytes(serialization.Encoding.PEM),
-        )
-
-    def sign(subject, key, authority):
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name("root"))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(
-                x509.BasicConstraints(ca=authority, path_length=None), True
-            )
-            .add_extension(
-                x509.SubjectAlternativeName(
-                    [
-                        x509.DNSName("localhost"),
-                        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-                    ]
-                ),
-                False,
-            )
-            .sign(root, hashes.SHA256())
-        )
-
-    found = {"root": pem(root, sign("root", root, True))}
-    for who in ("server", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        found[who] = pem(key, sign(who, key, False))
-    return found
-
-
-def ssl_config(folder, certificates, *, verify):
-    config = configs.SSLConfig(
-        server_key=certificates["server"][0].decode(),
-        server_cert=certificates["server"][1].decode(),
-        custom_ca=certificates["root"][1].decode(),
-        client_verify=verify,
-    )
-    path = folder / "ssl.config"
-    path.write_text(text_format.MessageToString(config))
-    return str(path)
-
-
-@pytest.mark.parametrize("verify", [False, True])
-def test_tls(models, tmp_path, certificates, verify):
-    path = ssl_config(tmp_path, certificates, verify=verify)
-    with serving(models, ssl_config_file=path) as server:
-        target = f"localhost:{server.port}"
-        root = certificates["root"][1]
-        known = grpc.ssl_channel_credentials(root, *certificates["client"])
-        unknown = grpc.ssl_channel_credentials(root)
-        asked = request(HALF, x=[1.0])
-        for credentials in (known,) if verify else (known, unknown):
-            with grpc.secure_channel(target, credentials) as channel:
-                stub(channel).Predict(asked, timeout=SECONDS)
-        strangers = [grpc.insecure_channel(target)]
-        if verify:
-            strangers.append(grpc.secure_channel(target, unknown))
-        for channel in strangers:
-            with channel, refused(Code.UNAVAILABLE):
-                stub(channel).Predict(asked, timeout=SECONDS)
 
 
 def test_files_that_are_no_configuration(tmp_path, models):
