@@ -104,7 +104,7 @@ def run(
             seed=options.seed,
         )
         held_out.write_split(raw_train, work / "raw/Split-sequence_train", out)
-        sources = _without(artifacts.sources, work / "transformed", out)
+        sources = without(artifacts.sources, work / "transformed", out)
         texts = {
             "text": sources,
             "no text": dataclasses.replace(
@@ -118,7 +118,7 @@ def run(
                 made_of, f"{into}/model", f"{into}/run", model, training
             )
             epochs = len(history["retrieval"])
-            found[name] = _ask(f"{into}/model", epochs, artifacts, evaluation)
+            found[name] = ask(f"{into}/model", epochs, artifacts, evaluation)
         result = _compare(
             found,
             dataclasses.replace(artifacts, sources=sources),
@@ -130,7 +130,9 @@ def run(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Trained:
+class Trained:
+    """A trained model's answers: query and item vectors, and whose."""
+
     asked: AskedQueries
     items: np.ndarray
     lookup: requests.Lookup
@@ -138,7 +140,9 @@ class _Trained:
     epochs: int
 
 
-def _without(sources, folder, out):
+def without(
+    sources: trainer.Sources, folder: pathlib.Path, out: held_out.HeldOut
+) -> trainer.Sources:
     """Returns the sources with the steps of held-out items gone."""
     held_out.write_split(
         requests.split_files(sources.examples, "sequence_train"),
@@ -165,10 +169,16 @@ def _no_text(folder):
     return str(folder)
 
 
-def _ask(model_dir, epochs, artifacts, evaluation) -> _Trained:
+def ask(
+    model_dir: str,
+    epochs: int,
+    artifacts: Artifacts,
+    evaluation: RetrievalEvaluationSettings,
+) -> Trained:
+    """Asks a trained model the evaluation's queries."""
     model = tf.saved_model.load(model_dir)
     files = requests.split_files(str(artifacts.examples), "sequence_eval")
-    return _Trained(
+    return Trained(
         asked=read_queries(model, files, evaluation),
         items=model.item_vectors().numpy(),
         lookup=model.lookup,

@@ -27,6 +27,7 @@ SAMPLE_QUERIES = {
         "daogou run --preset demo",
         "daogou run --preset jdata --data ../jdata --seed 7",
         "daogou run --preset demo --encoder bge-small-zh-v1.5",
+        "daogou run --preset demo --fine-tune adapters",
     )
 )
 @click.option(
@@ -57,6 +58,13 @@ SAMPLE_QUERIES = {
     metavar="MODEL",
     help="The encoder's tokenizer, where it is a handle or folder of its own.",
 )
+@click.option(
+    "--fine-tune",
+    type=click.Choice(["adapters", "top", "all"]),
+    default=None,
+    help="Train the text encoder with the model: by adapters, its top layers, "
+    "or all of it. Takes several times as long.",
+)
 @click.option("--no-cache", is_flag=True, help="Run every node anew.")
 @click.option(
     "--verbose",
@@ -76,6 +84,7 @@ def run(
     seed: int | None,
     encoder: str | None,
     preprocess: str | None,
+    fine_tune: str | None,
     no_cache: bool,
     verbose: bool,
     data_only: bool,
@@ -104,6 +113,7 @@ def run(
             runs=runs,
             seed=seed,
             text_models=text_models,
+            fine_tune=fine_tune,
             use_cache=not no_cache,
             verbose=verbose,
             on_event=on_event,

@@ -102,6 +102,9 @@ class TrainedModel(tf.Module):
         def item_vectors():
             return model.score_vectors(model.representations[1:])
 
+        def text_vectors():
+            return tf.identity(items.text[1:])
+
         def put_items(examples, text):
             raw = tf.io.parse_example(examples, item_spec)
             new_items.put(model, raw, self.item_transform, text)
@@ -134,6 +137,7 @@ class TrainedModel(tf.Module):
             input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
         )
         self.item_vectors = tf.function(item_vectors, input_signature=[])
+        self.text_vectors = tf.function(text_vectors, input_signature=[])
         self.item_ids = tf.function(items.item_ids, input_signature=[])
         self.lookup = tf.function(
             items.lookup, input_signature=[tf.TensorSpec(None, tf.string)]

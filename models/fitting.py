@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import inputs
+from models.live_text import LiveText
 from models.recommender import Recommender
 from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
@@ -48,14 +49,24 @@ class KeepBest(tf.keras.callbacks.Callback):
       every: Epochs between validations.
       patience: Validations without a better result before stopping.
       max_seconds: Wall time after which it stops; 0 for no limit.
+      live_text: The text encoder, where it is trained too. Training then
+        goes on from a model that is validated first.
     """
 
-    def __init__(self, validate, monitor, every, patience, max_seconds):
+    def __init__(
+        self, validate, monitor, every, patience, max_seconds, *, live_text=None
+    ):
         super().__init__()
         self._validate, self._monitor = validate, monitor
         self._every, self._patience = every, patience
         self._deadline = time.monotonic() + (max_seconds or math.inf)
         self._best, self._weights, self._worse = -math.inf, None, 0
+        self._live_text, self._encoder = live_text, None
+
+    def on_train_begin(self, logs=None):
+        """Validates what training goes on from."""
+        if self._live_text is not None:
+            self._try({"loss": math.inf})
 
     def on_epoch_end(self, epoch, logs=None):
         """Validates every so many epochs."""
@@ -72,6 +83,8 @@ class KeepBest(tf.keras.callbacks.Callback):
         if metrics[self._monitor] > self._best:
             self._best, self._worse = metrics[self._monitor], 0
             self._weights = self.model.get_weights()
+            if self._live_text is not None:
+                self._encoder = self._live_text.state()
         else:
             self._worse += 1
 
@@ -79,6 +92,8 @@ class KeepBest(tf.keras.callbacks.Callback):
         """Puts the best weights back."""
         if self._weights is not None:
             self.model.set_weights(self._weights)
+        if self._encoder is not None:
+            self._live_text.restore(self._encoder)
 
 
 class Record(tf.keras.callbacks.Callback):
@@ -133,12 +148,13 @@ def _batches(sequences, count, batch, settings):
     ).map(inputs.without_padding)
 
 
-def _run(model, batches, keep_best, *, epochs, steps, log_dir):
+def _run(model, batches, keep_best, *, epochs, steps, log_dir, first=0):
     record = Record()
     board = tf.keras.callbacks.TensorBoard(log_dir, write_graph=False)
     model.fit(
         batches,
-        epochs=epochs,
+        epochs=first + epochs,
+        initial_epoch=first,
         steps_per_epoch=steps,
         callbacks=[keep_best, record, board],
         verbose=0,
@@ -151,11 +167,13 @@ def fit_retrieval(
     sequences: tf.data.Dataset,
     settings: TrainingSettings,
     log_dir: str,
+    live_text: LiveText | None = None,
 ) -> list[dict]:
     """Trains the towers on sequences and stores all item vectors.
 
     Stops when the mean of 1 / log2(rank + 1) of held-out targets, ranked
-    among all items, gets no better; the best weights stay.
+    among all items, gets no better; the best weights stay. Where the text
+    encoder is trained, it joins then, until it too gets no better.
 
     Args:
       model: To be trained.
@@ -163,6 +181,7 @@ def fit_retrieval(
         them; kept in memory.
       settings: Of the training.
       log_dir: For TensorBoard.
+      live_text: The text encoder, where it is to be trained.
 
     Returns:
       A row an epoch: losses, validation metrics, seconds.
@@ -201,16 +220,63 @@ def fit_retrieval(
         settings.patience,
         settings.max_seconds,
     )
+    batches = batches.map(lambda batch: {"sequences": batch}).prefetch(2)
+    steps = max(1, round(count / batch))
+    alone = live_text.settings.towers_epochs if live_text else 0
     logs = _run(
         model,
-        batches.map(lambda batch: {"sequences": batch}).prefetch(2),
+        batches,
         keep_best,
-        epochs=settings.max_epochs,
-        steps=max(1, round(count / batch)),
+        epochs=alone or settings.max_epochs,
+        steps=steps,
         log_dir=os.path.join(log_dir, "retrieval"),
     )
+    if live_text is not None:
+        logs += _run_with_text(
+            model,
+            batches,
+            validate,
+            live_text,
+            steps=steps,
+            first=len(logs),
+            log_dir=os.path.join(log_dir, "fine_tuning"),
+        )
     model.freeze_items()
     return logs
+
+
+def _run_with_text(
+    model, batches, validate, live_text, *, steps, first, log_dir
+):
+    """Goes on with training, the text encoder now too."""
+    settings = live_text.settings
+
+    def validate_as_exported(logs):
+        live_text.refresh()
+        return validate(logs)
+
+    keep_best = KeepBest(
+        validate_as_exported,
+        "val_gain",
+        settings.validate_every,
+        settings.patience,
+        settings.max_seconds,
+        live_text=live_text,
+    )
+    model.live_text = live_text
+    # The step is another one; the optimiser goes on where it was.
+    model.make_train_function(force=True)
+    rows = _run(
+        model,
+        batches,
+        keep_best,
+        epochs=settings.max_epochs,
+        steps=steps,
+        log_dir=log_dir,
+        first=first,
+    )
+    model.live_text = None
+    return rows
 
 
 def fit_ranking(

@@ -56,6 +56,36 @@ def read_text_vectors(
     return keys, flat.reshape(len(keys), dimension), encoder
 
 
+def read_item_texts(folder: str, item_ids: np.ndarray) -> np.ndarray:
+    """Reads the texts that the items' vectors were made of.
+
+    Args:
+      folder: A `TextVectors` artifact.
+      item_ids: Bytes [N].
+
+    Returns:
+      Bytes (object [N]), in the order of `item_ids`; empty without a text.
+
+    Raises:
+      DataError: The artifact was made before it kept the texts.
+    """
+    path = os.path.join(folder, "items.parquet")
+    if "text" not in pq.read_schema(path).names:
+        raise DataError(
+            f"{path} has no column text, which training the encoder needs; "
+            "run the pipeline again, whose TextEmbedding writes it"
+        )
+    table = pq.read_table(path, columns=["item_id", "text"])
+    text_of = dict(
+        zip(
+            (item_id.encode() for item_id in table["item_id"].to_pylist()),
+            table["text"].to_pylist(),
+            strict=True,
+        )
+    )
+    return np.array([text_of.get(i, b"") for i in item_ids], object)
+
+
 def read_items(files: list[str]) -> dict[str, np.ndarray]:
     """Reads transformed items, sorted by id so that rows are repeatable.
 
@@ -176,6 +206,10 @@ class ItemTable(tf.Module):
       text: float32 [N, text dimension]; zero rows for items without text.
       ids_path: File that the ids are written to, one a line; the exported
         model takes it along as an asset.
+
+    Attributes:
+      text: float32 [N + 1, text dimension], row 0 for what is unknown; a
+        variable, because fine-tuning the encoder changes it.
     """
 
     def __init__(
@@ -206,7 +240,7 @@ class ItemTable(tf.Module):
             for f in tower_features(ITEM_FEATURES, "item")
         }
         self._listed = self._variable(self.listed_at, "listed_at")
-        self._text = self._variable(text.astype(np.float32), "text")
+        self.text = self._variable(text.astype(np.float32), "text")
         self._trained = self._variable(
             np.zeros(self.num_items, np.float32), "trained"
         )
@@ -222,7 +256,7 @@ class ItemTable(tf.Module):
     @property
     def text_dimension(self) -> int:
         """Width of text vectors, 0 without text."""
-        return self._text.shape[1]
+        return self.text.shape[1]
 
     def set_trained(self, counts: np.ndarray) -> None:
         """Says which ids training sees, by their number of events [N]."""
@@ -253,7 +287,7 @@ class ItemTable(tf.Module):
         }
         found["rows"] = rows
         found["trained"] = tf.gather(self._trained, rows + 1)
-        found["text"] = tf.gather(self._text, rows + 1)
+        found["text"] = tf.gather(self.text, rows + 1)
         return found
 
     def listed(self, rows: tf.Tensor) -> tf.Tensor:
@@ -273,7 +307,7 @@ class ItemTable(tf.Module):
         for name, column in self._columns.items():
             put_rows(column, rows + 1, items[name])
         put_rows(self._listed, rows + 1, items["listed_at"])
-        put_rows(self._text, rows + 1, items["text"])
+        put_rows(self.text, rows + 1, items["text"])
         seen = tf.concat([self._trained, tf.zeros([tf.size(rows)])], 0)
         put_rows(self._trained, rows + 1, tf.gather(seen, rows + 1))
         put_rows(self._id_strings, rows, items["item_id"])

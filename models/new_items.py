@@ -24,7 +24,7 @@ _ASSETS = "assets"
 Transform = Callable[[dict], dict]
 
 # Functions of a trained model that this module calls.
-_NEEDED = ("put_items", "encode_items")
+_NEEDED = ("put_items", "encode_items", "text_vectors")
 
 
 def put(

@@ -1,5 +1,7 @@
 """The one model: retrieval and ranking on shared towers."""
 
+import typing
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -14,6 +16,9 @@ from models.retrieval import SequenceRetrieval, target_ranks
 from models.settings import ModelSettings, TrainingSettings
 from models.towers import ItemTower, QueryTower
 from schema.contract import EVENT_TYPES
+
+if typing.TYPE_CHECKING:
+    from models.live_text import LiveText
 
 
 class Recommender(tfrs.Model):
@@ -106,6 +111,8 @@ class Recommender(tfrs.Model):
             np.zeros([items.num_items + 1, settings.dimension], np.float32),
             "representations",
         )
+        # Trains the text encoder too, where it is set.
+        self.live_text: LiveText | None = None
         self.retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
         self.ranking_loss = tf.keras.metrics.Mean(name="ranking_loss")
 
@@ -120,6 +127,24 @@ class Recommender(tfrs.Model):
         vectors = tf.reshape(flat, shape)
         vectors.set_shape([*rows.shape, self.settings.dimension])
         return vectors
+
+    def set_text_vectors(self, items: np.ndarray, queries: np.ndarray) -> None:
+        """Takes the vectors of another encoder, and their means.
+
+        Args:
+          items: float32 [N + 1, text dimension], row 0 zeros.
+          queries: float32 [Q + 1, text dimension], row 0 zeros.
+        """
+        self.items.text.assign(items)
+        self.training_queries.assign(queries)
+        self.item_text.mean.assign(_mean(items[1:]))
+        self.query_text.mean.assign(_mean(queries[1:]))
+
+    def train_step(self, inputs: dict) -> dict[str, tf.Tensor]:
+        """Takes a step on a batch; see `compute_loss`."""
+        if self.live_text is not None:
+            return self.live_text.train_step(inputs)
+        return super().train_step(inputs)
 
     def freeze_items(self) -> None:
         """Stores the representation of every item for inference."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -12,18 +13,25 @@ from models.item_table import (
     IDS_FILE,
     ItemTable,
     align,
+    read_item_texts,
     read_items,
     read_text_vectors,
 )
+from models.live_text import LiveText
 from models.recommender import Recommender
 from models.retrieval import NEVER
 from models.settings import ModelSettings, TrainingSettings
 from models.text.encoder_pair import EncoderPair
+from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
+from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
 from schema.errors import DataError
+from schema.settings import SettingsError
 
 _PARSE_BATCH = 512
 _SHUFFLED = 50_000
+# In the run's folder: the text encoder, where it was trained.
+ENCODER_FOLDER = "text_encoder"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,29 +60,44 @@ def train(
     run_dir: str,
     settings: ModelSettings,
     training: TrainingSettings,
+    *,
+    fine_tuning: FineTuningSettings | None = None,
 ) -> dict[str, list[dict]]:
     """Trains retrieval, then ranking, and writes the SavedModel.
 
     Args:
       sources: What to train on.
       model_dir: Where the SavedModel goes.
-      run_dir: Where `history.json` and TensorBoard logs go.
+      run_dir: Where `history.json` and TensorBoard logs go, and the text
+        encoder, where it was trained, as `text_encoder`.
       settings: What the model is.
       training: How it is trained.
+      fine_tuning: What of the text encoder is trained; nothing by default.
 
     Returns:
       What `history.json` has: a row an epoch of `retrieval`, of `ranking`.
 
     Raises:
-      DataError: There are no items, or no sequences to train on.
+      DataError: There are no items, no sequences to train on, or nothing to
+        fine-tune.
+      SettingsError: The text encoder cannot be trained so.
     """
+    fine_tuning = fine_tuning or FineTuningSettings()
+    if training.jit_compile and fine_tuning.mode != FROZEN:
+        raise SettingsError(
+            f"FineTuningSettings.mode is {fine_tuning.mode!r} and "
+            "TrainingSettings.jit_compile is True; allowed: one of them, "
+            "because XLA compiles no strings"
+        )
     tf.keras.utils.set_random_seed(training.seed)
     tf.io.gfile.makedirs(run_dir)
     precision = "mixed_bfloat16" if training.mixed_precision else "float32"
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(precision)
     try:
-        model, history, encoder = _fit(sources, run_dir, settings, training)
+        model, history, encoder = _fit(
+            sources, run_dir, settings, training, fine_tuning
+        )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
     export.save(
@@ -82,7 +105,7 @@ def train(
             model,
             tft.TFTransformOutput(sources.transform_graph),
             tft.TFTransformOutput(sources.item_transform_graph),
-            _text_encoder(encoder),
+            encoder,
         ),
         model_dir,
     )
@@ -90,8 +113,8 @@ def train(
     return history
 
 
-def _fit(sources, run_dir, settings, training):
-    keys, vectors, encoder = read_text_vectors(sources.text_vectors, "item_id")
+def _fit(sources, run_dir, settings, training, fine_tuning):
+    keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
     columns = read_items(_files(sources.items, "all"))
     items = ItemTable(
         columns,
@@ -127,8 +150,19 @@ def _fit(sources, run_dir, settings, training):
         sizes=_vocabulary_sizes(sources),
         query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
     )
+    live_text = None
+    if fine_tuning.mode != FROZEN:
+        live_text = LiveText(
+            model,
+            FineTuning(_trainable(about, sources), fine_tuning, training.seed),
+            fine_tuning,
+            items=read_item_texts(sources.text_vectors, items.ids),
+            queries=queries,
+        )
     history = {
-        "retrieval": fitting.fit_retrieval(model, sequences, training, run_dir)
+        "retrieval": fitting.fit_retrieval(
+            model, sequences, training, run_dir, live_text
+        )
     }
     history["ranking"] = _fit_ranking(
         model,
@@ -139,7 +173,10 @@ def _fit(sources, run_dir, settings, training):
         training,
         run_dir,
     )
-    return model, history, encoder
+    if live_text is None:
+        return model, history, _text_encoder(about)
+    live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
+    return model, history, live_text.tuning.encoder
 
 
 def _files(folder, split):
@@ -270,6 +307,16 @@ def _text_encoder(encoder):
     return EncoderPair(items, _load_encoder(encoder["query"]))
 
 
+def _trainable(about, sources):
+    encoder = _text_encoder(about)
+    if encoder is None:
+        raise DataError(
+            f"{sources.text_vectors} has no text vectors, so there is no text "
+            "encoder to fine-tune; allowed: the mode frozen"
+        )
+    return encoder
+
+
 def _load_encoder(named):
     return TextEncoder.load(
         named["preprocess"],
@@ -284,7 +331,8 @@ def run_fn(fn_args) -> None:
 
     Args:
       fn_args: `tfx.components.FnArgs`. Its `custom_config` has
-        `model_settings` and `training_settings` (JSON), and the folders that
+        `model_settings`, `training_settings` and, unless the text encoder
+        stays as it is, `fine_tuning_settings` (JSON), and the folders that
         `components.trainer` adds: `transformed_examples`, `transformed_items`,
         `item_transform_graph`, `text_vectors`.
     """
@@ -301,4 +349,7 @@ def run_fn(fn_args) -> None:
         fn_args.model_run_dir,
         ModelSettings.from_json(config["model_settings"]),
         TrainingSettings.from_json(config["training_settings"]),
+        fine_tuning=FineTuningSettings.from_json(
+            config.get("fine_tuning_settings", "{}")
+        ),
     )

@@ -163,7 +163,6 @@ def read_base(metadata_path: pathlib.Path, version: str) -> adding.Base:
         index_dir=servable.inputs["index"],
         catalogue_split=servable.inputs["catalogue"] / "Split-all",
         behaviour_splits=[examples / f"Split-{name}" for name in QUERY_SPLITS],
-        text_vectors_dir=servable.inputs["text_vectors"],
         settings=ServableSettings.from_json(servable.settings["settings"]),
     )
 

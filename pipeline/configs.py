@@ -15,6 +15,7 @@ from datasets.mall.settings import MallSettings
 from models.index.settings import IndexSettings
 from models.serving_graph.settings import ServableSettings
 from models.settings import ModelSettings, TrainingSettings
+from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.settings import TextSettings
 from schema.contract import REQUIRED_TABLES
 from schema.settings import Settings
@@ -50,6 +51,9 @@ class PipelineConfig:
     text: TextSettings
     model: ModelSettings
     training: TrainingSettings
+    fine_tuning: FineTuningSettings = dataclasses.field(
+        default_factory=FineTuningSettings
+    )
     retrieval_evaluation: RetrievalEvaluationSettings
     index: IndexSettings
     servable: ServableSettings

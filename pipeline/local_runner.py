@@ -48,6 +48,7 @@ def run(
     runs: pathlib.Path = pathlib.Path("runs"),
     seed: int | None = None,
     text_models: tuple[str, str] | None = None,
+    fine_tune: str | None = None,
     use_cache: bool = True,
     verbose: bool = False,
     on_event: progress.Listener = lambda event: None,
@@ -61,6 +62,7 @@ def run(
       seed: Replaces the preset's seed for the simulation and the training.
       text_models: Replace the preset's text encoder: handles of its
         preprocess and encoder models, as in `TextSettings`.
+      fine_tune: Replaces the preset's mode of `FineTuningSettings`.
       use_cache: Whether nodes may reuse what they made in an earlier run.
       verbose: Leaves what TensorFlow, Beam and TFX print on the screen
         instead of in `run.log`.
@@ -83,6 +85,9 @@ def run(
             query_encoder="",
         )
         config = dataclasses.replace(config, text=text)
+    if fine_tune is not None:
+        tuning = dataclasses.replace(config.fine_tuning, mode=fine_tune)
+        config = dataclasses.replace(config, fine_tuning=tuning)
     places = local_places(runs, preset)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run_dir = pathlib.Path(os.path.abspath(runs)) / preset / stamp

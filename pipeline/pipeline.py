@@ -106,6 +106,7 @@ def create_pipeline(
         custom_config={
             "model_settings": config.model.to_json(),
             "training_settings": config.training.to_json(),
+            "fine_tuning_settings": config.fine_tuning.to_json(),
             "code_digest": code_digest("models.trainer"),
         },
         train_args=tfx.proto.TrainArgs(splits=["train"]),
@@ -135,7 +136,6 @@ def create_pipeline(
         index=index.outputs["index"],
         catalogue=catalogue.outputs["catalogue"],
         examples=behavior.outputs["examples"],
-        text_vectors=text.outputs["text_vectors"],
         settings=config.servable.to_json(),
         code_digest=code_digest("components.servable.component"),
     )

@@ -35,6 +35,10 @@ class SmallModel(tf.Module):
         vectors += rng.normal(size=(NUM_ITEMS, DIMENSION)) * 0.5
         self.vectors = tf.Variable(vectors.astype(np.float32))
         self.ids = tf.Variable(ITEM_IDS)
+        # The last item has no text.
+        self.has_text = tf.constant(
+            np.arange(NUM_ITEMS)[:, None] < NUM_ITEMS - 1, tf.float32
+        )
         self.characters = tf.Variable(
             rng.normal(size=(4096, TEXT_DIMENSION)).astype(np.float32)
         )
@@ -76,6 +80,10 @@ class SmallModel(tf.Module):
     @tf.function(input_signature=[])
     def item_ids(self):
         return self.ids.read_value()
+
+    @tf.function(input_signature=[])
+    def text_vectors(self):
+        return self.encode_queries(tf.constant(TITLES)) * self.has_text
 
     @tf.function(input_signature=[tf.TensorSpec(None, tf.string)])
     def lookup(self, item_ids):
@@ -182,27 +190,6 @@ def write_behaviour(folder: pathlib.Path, split: str, num: int = 60) -> None:
     write_examples(folder, split, rows)
 
 
-def write_text_vectors(folder: pathlib.Path, model: SmallModel) -> None:
-    """Writes what `TextEmbedding` writes; the last item has no text."""
-    import json
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder.mkdir(parents=True, exist_ok=True)
-    vectors = model.encode_queries(tf.constant(TITLES)).numpy()[:-1]
-    table = pa.table(
-        {
-            "item_id": ITEM_IDS[:-1],
-            "vector": pa.array(list(vectors), pa.list_(pa.float32())),
-        }
-    )
-    pq.write_table(table, folder / "items.parquet")
-    (folder / "encoder.json").write_text(
-        json.dumps({"dimension": TEXT_DIMENSION}), encoding="utf-8"
-    )
-
-
 def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
     """Makes model, index and servable in a folder; returns the SavedModel."""
     from components.item_index import building as index_building
@@ -211,10 +198,9 @@ def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
     from models.serving_graph.settings import ServableSettings
 
     kind = settings.pop("kind", "exact")
-    model = save_model(folder / "model")
+    save_model(folder / "model")
     write_catalogue(folder / "catalogue")
     write_behaviour(folder / "behaviour", "sequence_eval")
-    write_text_vectors(folder / "text", model)
     behaviour_splits = [folder / "behaviour" / "Split-sequence_eval"]
     index_building.build(
         folder / "model",
@@ -227,7 +213,6 @@ def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
         index_dir=folder / "index",
         catalogue_split=folder / "catalogue" / "Split-all",
         behaviour_splits=behaviour_splits,
-        text_vectors_dir=folder / "text",
         folder=folder / "servable",
         settings=ServableSettings(max_history=5, **settings),
     )

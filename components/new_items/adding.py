@@ -7,7 +7,6 @@ the node `Servable`.
 """
 
 import dataclasses
-import json
 import pathlib
 import tempfile
 
@@ -25,13 +24,12 @@ from components.item_index.building import (
 )
 from components.new_items.added import Added
 from components.servable import building
-from components.servable.catalogue import read_catalogue, read_text_vectors
+from components.servable.catalogue import read_catalogue
 from models import new_items
 from models.serving_graph.settings import ServableSettings
 
 SERVABLE, CATALOGUE, ADDED = "servable", "catalogue", "added"
 _SPLIT = "Split-all"
-_DIMENSION = "dimension"
 _HISTORY = "history_item_ids"
 
 
@@ -44,7 +42,6 @@ class Base:
       index_dir: The artifact of `ItemIndex`.
       catalogue_split: Folder of the catalogue's examples.
       behaviour_splits: Folders of behaviour examples.
-      text_vectors_dir: The artifact `TextVectors`.
       settings: Of the servable.
     """
 
@@ -52,7 +49,6 @@ class Base:
     index_dir: pathlib.Path
     catalogue_split: pathlib.Path
     behaviour_splits: list[pathlib.Path]
-    text_vectors_dir: pathlib.Path
     settings: ServableSettings
 
     def item_ids(self) -> list[bytes]:
@@ -104,11 +100,10 @@ def build(
         added.write(folder / ADDED)
         building.assemble(
             building.Parts(
-                model=building.for_serving(model),
+                model=model,
                 index_dir=base.index_dir,
                 vectors=model.item_vectors().numpy(),
                 columns=read_catalogue(split, item_ids),
-                text_vectors=_text_vectors(base, item_ids, added),
                 users=_who_chose(
                     fresh[-1],
                     building.some_users(base.behaviour_splits, base.settings),
@@ -126,20 +121,6 @@ def _examples(rows: pa.Table) -> list[bytes]:
         for batch in rows.combine_chunks().to_batches()
         for example in encoder.encode(tables.list_columns(batch))
     ]
-
-
-def _text_vectors(base, item_ids, added) -> np.ndarray | None:
-    about = json.loads(
-        (base.text_vectors_dir / "encoder.json").read_text("utf-8")
-    )
-    if not about[_DIMENSION]:
-        return None
-    vectors = read_text_vectors(base.text_vectors_dir, item_ids)
-    row_of = {item_id: row for row, item_id in enumerate(item_ids)}
-    norms = np.linalg.norm(added.vectors, axis=1, keepdims=True)
-    rows = [row_of[item_id] for item_id in added.items]
-    vectors[rows] = added.vectors / np.maximum(norms, 1e-12)
-    return vectors
 
 
 def _who_chose(item_id: bytes, users: dict[str, np.ndarray]) -> dict:

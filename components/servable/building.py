@@ -18,7 +18,7 @@ from components.item_index.building import (
     examples_of,
     read_item_ids,
 )
-from components.servable.catalogue import read_catalogue, read_text_vectors
+from components.servable.catalogue import read_catalogue
 from models.index.exact import ExactIndex
 from models.index.lexical import LexicalIndex
 from models.index.scann import read_plan
@@ -33,7 +33,13 @@ from models.serving_graph.text_search import TextSearch
 from models.serving_graph.warmup import warmup_requests, write_warmup
 from schema.errors import DataError
 
-_NOT_SERVED = ("signatures", "put_items", "encode_items", "item_transform")
+_NOT_SERVED = (
+    "signatures",
+    "put_items",
+    "encode_items",
+    "text_vectors",
+    "item_transform",
+)
 
 
 def build(
@@ -42,7 +48,6 @@ def build(
     index_dir: pathlib.Path,
     catalogue_split: pathlib.Path,
     behaviour_splits: list[pathlib.Path],
-    text_vectors_dir: pathlib.Path | None,
     folder: pathlib.Path,
     settings: ServableSettings,
 ) -> None:
@@ -54,31 +59,25 @@ def build(
       catalogue_split: Folder of the catalogue's examples.
       behaviour_splits: Folders of behaviour examples; the first that has any
         gives the users of warm-up requests.
-      text_vectors_dir: The artifact `TextVectors`; without it search goes by
-        the query vector alone.
       folder: Where the SavedModel is written.
       settings: Of the servable.
 
     Raises:
       DataError: The artifacts do not belong together.
     """
-    model = for_serving(tf.saved_model.load(str(model_dir)))
+    model = tf.saved_model.load(str(model_dir))
     item_ids = read_item_ids(index_dir / ITEM_IDS_FILE)
     if item_ids != model.item_ids().numpy().tolist():
         raise DataError(
             f"{index_dir} was built from another model than {model_dir}: "
             "their items differ"
         )
-    text_vectors = None
-    if text_vectors_dir is not None:
-        text_vectors = read_text_vectors(text_vectors_dir, item_ids)
     assemble(
         Parts(
             model=model,
             index_dir=index_dir,
             vectors=np.load(index_dir / VECTORS_FILE),
             columns=read_catalogue(catalogue_split, item_ids),
-            text_vectors=text_vectors,
             users=some_users(behaviour_splits, settings),
         ),
         folder,
@@ -91,11 +90,10 @@ class Parts:
     """What a servable is put together from, all in the model's rows.
 
     Attributes:
-      model: The loaded trained model, without signatures.
+      model: The loaded trained model.
       index_dir: The artifact of `ItemIndex`: which index, and its plan.
       vectors: float32 [N, d], of the items.
       columns: What is shown of the items.
-      text_vectors: float32 [N, d_text], one long or zero; None for none.
       users: A request of some real users, for warm-up.
     """
 
@@ -103,7 +101,6 @@ class Parts:
     index_dir: pathlib.Path
     vectors: np.ndarray
     columns: CatalogueColumns
-    text_vectors: np.ndarray | None
     users: dict[str, np.ndarray]
 
 
@@ -120,7 +117,7 @@ def assemble(
     items = ExactIndex(parts.vectors, columns.in_stock)
     texts = _text_index(parts)
     recommender = ServingRecommender(
-        model=parts.model,
+        model=_for_serving(parts.model),
         index=_retrieval_index(parts.index_dir, facts, items, columns),
         texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
@@ -147,7 +144,7 @@ def assemble(
     )
 
 
-def for_serving(model):
+def _for_serving(model):
     """Takes off a loaded trained model what only other nodes call.
 
     It would be saved along: what TFMA calls, and what takes new items in.
@@ -181,21 +178,20 @@ def _retrieval_index(index_dir, facts, items, columns: CatalogueColumns):
 
 
 def _text_index(parts: Parts) -> ExactIndex | None:
-    vectors = parts.text_vectors
-    if vectors is None:
-        return None
-    width = parts.model.encode_queries(tf.constant([""])).shape[1]
-    if not width:
+    """Indexes the text vectors that the model was trained with.
+
+    Training may have changed the encoder, so those of `TextVectors` may lie
+    in another space than its queries.
+    """
+    vectors = parts.model.text_vectors().numpy()
+    if not vectors.shape[1]:
         # A model that was trained without text encodes to nothing.
         return None
-    if width != vectors.shape[1]:
-        raise DataError(
-            f"the items have text vectors of {vectors.shape[1]} numbers, the "
-            f"model encodes queries to {width}; both must come from one "
-            "encoder"
-        )
-    has_text = (vectors != 0).any(axis=1)
-    return ExactIndex(vectors, parts.columns.in_stock & has_text)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ExactIndex(
+        vectors / np.maximum(norms, 1e-12),
+        parts.columns.in_stock & (norms[:, 0] > 0),
+    )
 
 
 def _text_search(

@@ -1,10 +1,8 @@
-"""Reads catalogue and text vectors in the order of the model's rows."""
+"""Reads the catalogue in the order of the model's rows."""
 
-import json
 import pathlib
 
 import numpy as np
-import pyarrow.parquet as pq
 import tensorflow as tf
 
 from components.item_index.building import examples_of
@@ -64,45 +62,6 @@ def read_catalogue(
         prices=columns["price"][order],
         in_stock=columns["in_stock"][order] != 0,
     )
-
-
-def read_text_vectors(
-    folder: pathlib.Path, item_ids: list[bytes]
-) -> np.ndarray:
-    """Reads the items' text vectors, made one long.
-
-    Args:
-      folder: Of the artifact `TextVectors`.
-      item_ids: The model's items, in its order.
-
-    Returns:
-      float32 [N, d_text]; zeros where an item has no text.
-
-    Raises:
-      DataError: The folder is not whole, or vectors differ in length.
-    """
-    encoder_path = folder / "encoder.json"
-    items_path = folder / "items.parquet"
-    for path in (encoder_path, items_path):
-        if not path.exists():
-            raise DataError(f"{path} is missing")
-    dimension = json.loads(encoder_path.read_text("utf-8"))["dimension"]
-    table = pq.read_table(items_path, columns=["item_id", "vector"])
-    vectors = table["vector"].combine_chunks()
-    flat = vectors.flatten().to_numpy().astype(np.float32)
-    if len(flat) != len(vectors) * dimension:
-        raise DataError(
-            f"{items_path} holds {len(flat)} numbers in {len(vectors)} "
-            f"vectors; needed: {dimension} each"
-        )
-    flat = flat.reshape(-1, dimension)
-    norms = np.linalg.norm(flat, axis=1, keepdims=True)
-    known = [item_id.encode() for item_id in table["item_id"].to_pylist()]
-    order = _rows_of(known, item_ids)
-    ordered = np.zeros((len(item_ids), dimension), np.float32)
-    found = order >= 0
-    ordered[found] = (flat / np.maximum(norms, 1e-12))[order[found]]
-    return ordered
 
 
 def _rows_of(there: list[bytes], wanted: list[bytes]) -> np.ndarray:

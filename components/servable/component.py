@@ -22,7 +22,6 @@ def Servable(  # noqa: N802, PLR0917
     examples: tfx.dsl.components.InputArtifact[
         tfx.types.standard_artifacts.Examples
     ],
-    text_vectors: tfx.dsl.components.InputArtifact[artifacts.TextVectors],
     servable: tfx.dsl.components.OutputArtifact[
         tfx.types.standard_artifacts.Model
     ],
@@ -36,7 +35,6 @@ def Servable(  # noqa: N802, PLR0917
       index: The index made from it.
       catalogue: Items, for titles, prices and stock.
       examples: Behaviour, for warm-up requests.
-      text_vectors: Of the items, for search by text.
       servable: Where the SavedModel is written, as Pusher reads it.
       settings: `ServableSettings` as JSON.
       code_digest: Of the source that runs here.
@@ -54,7 +52,6 @@ def Servable(  # noqa: N802, PLR0917
             for split in QUERY_SPLITS
             if split in splits
         ],
-        text_vectors_dir=pathlib.Path(text_vectors.uri),
         folder=pathlib.Path(path_utils.serving_model_dir(servable.uri)),
         settings=ServableSettings.from_json(settings),
     )

@@ -129,17 +129,20 @@ class Distinct(typing.NamedTuple):
           column: Name for the ids.
 
         Returns:
-          The ids and `vector`.
+          Columns as `output_schema` has them.
         """
         kept = vectors.any(axis=1)
-        texts, rows = self._rows(positions[kept])
-        return pa.table(
-            [
-                self.row_ids.take(pa.array(rows)).combine_chunks(),
-                cache.vector_column(vectors[kept][texts]),
-            ],
-            schema=output_schema(column),
-        )
+        positions, vectors = positions[kept], vectors[kept]
+        texts, rows = self._rows(positions)
+        schema = output_schema(column)
+        columns = {
+            column: self.row_ids.take(pa.array(rows)).combine_chunks(),
+            "text": self.texts.take(
+                pa.array(positions[texts])
+            ).combine_chunks(),
+            "vector": cache.vector_column(vectors[texts]),
+        }
+        return pa.table([columns[name] for name in schema.names], schema)
 
     def table_of(self, positions: np.ndarray) -> pa.Table:
         """Gives the rows of some texts, as `of` takes them."""
@@ -164,7 +167,12 @@ class Distinct(typing.NamedTuple):
 
 
 def output_schema(column: str) -> pa.Schema:
-    """Returns the schema of an output whose ids are in `column`."""
+    """Returns the schema of an output whose ids are in `column`.
+
+    What was encoded stands in `text`, so that the encoder can be trained on
+    it; a query's id is its text.
+    """
+    text = [] if column == "query" else [("text", pa.binary())]
     return pa.schema(
-        [(column, pa.string()), ("vector", pa.list_(pa.float32()))]
+        [(column, pa.string()), *text, ("vector", pa.list_(pa.float32()))]
     )

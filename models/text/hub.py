@@ -26,7 +26,7 @@ _NUM_ADDED = 2
 
 
 class TextEncoder(tf.Module):
-    """A frozen text encoder; strings in, vectors out.
+    """A text encoder; strings in, vectors out.
 
     Works eagerly, inside a `tf.function`, and as an attribute of a module
     that is saved: variables and assets go along. Every string has a vector
@@ -114,6 +114,11 @@ class TextEncoder(tf.Module):
             seq_length=settings.seq_length,
             pooling=settings.pooling,
         )
+
+    @property
+    def model(self) -> typing.Any:
+        """The loaded encoder, as TF-Hub has it; its variables may change."""
+        return self._encoder
 
     @property
     def digest(self) -> str:

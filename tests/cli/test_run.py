@@ -118,6 +118,7 @@ def test_options_reach_the_runner(calls, tmp_path):
             f"--data={tmp_path}",
             f"--runs={tmp_path / 'runs'}",
             "--seed=5",
+            "--fine-tune=top",
             "--no-cache",
             "--verbose",
         ],
@@ -129,6 +130,7 @@ def test_options_reach_the_runner(calls, tmp_path):
         "runs": tmp_path / "runs",
         "seed": 5,
         "text_models": None,
+        "fine_tune": "top",
         "use_cache": False,
         "verbose": True,
     }

@@ -99,6 +99,11 @@ def test_new_items_get_rows_and_old_ones_keep_their_bits(model_dir, tmp_path):
     np.testing.assert_array_equal(after[:NUM_ITEMS], before)
     ids = [i.decode() for i in model.item_ids().numpy()]
     assert ids[NUM_ITEMS:] == ["n1", "新2"]
+    # What search and similar compare texts by.
+    np.testing.assert_array_equal(
+        model.text_vectors()[NUM_ITEMS:],
+        np.stack([group_text(1), group_text(2)]),
+    )
     assert model.lookup(["新2", "i00", "n1", "x"]).numpy().tolist() == [
         NUM_ITEMS + 1,
         0,

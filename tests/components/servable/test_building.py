@@ -356,7 +356,6 @@ def test_index_must_be_that_of_the_model(shop, tmp_path):
             index_dir=index,
             catalogue_split=pathlib.Path(),
             behaviour_splits=[],
-            text_vectors_dir=None,
             folder=tmp_path,
             settings=ServableSettings(),
         )

@@ -9,7 +9,6 @@ def test_from_trained_model_to_a_pushed_version(tmp_path):
     from tfx import v1 as tfx
     from tfx.types import standard_artifacts
 
-    from components import artifacts
     from components.item_index import component as item_index
     from components.pusher.component import AtomicPusher
     from components.servable.component import Servable
@@ -23,10 +22,9 @@ def test_from_trained_model_to_a_pushed_version(tmp_path):
     from serving.requests import Request
 
     shop = tmp_path / "shop"
-    model = small_shop.save_model(shop / "model" / "Format-Serving")
+    small_shop.save_model(shop / "model" / "Format-Serving")
     small_shop.write_catalogue(shop / "catalogue")
     small_shop.write_behaviour(shop / "behaviour", "sequence_eval")
-    small_shop.write_text_vectors(shop / "text", model)
     blessing = shop / "blessing"
     blessing.mkdir()
     (blessing / "BLESSED").touch()
@@ -53,7 +51,6 @@ def test_from_trained_model_to_a_pushed_version(tmp_path):
             shop / "behaviour",
             properties={"split_names": '["sequence_eval"]'},
         ),
-        "text": importer("T", artifacts.TextVectors, shop / "text"),
         "blessing": importer(
             "G",
             standard_artifacts.ModelBlessing,
@@ -73,7 +70,6 @@ def test_from_trained_model_to_a_pushed_version(tmp_path):
         index=index.outputs["index"],
         catalogue=given["catalogue"],
         examples=given["behaviour"],
-        text_vectors=given["text"],
         settings=ServableSettings(max_history=5).to_json(),
         code_digest="1",
     )

@@ -62,7 +62,8 @@ def run(paths, settings):
     rows = []
     for name, column in (("items", "item_id"), ("queries", "query")):
         table = pq.read_table(f"{paths.text_vectors}/{name}.parquet")
-        assert table.schema.names == [column, "vector"]
+        texts = ["text"] if column == "item_id" else []
+        assert table.schema.names == [column, *texts, "vector"]
         assert table["vector"].type == pa.list_(pa.float32())
         rows.append(
             {
@@ -86,6 +87,14 @@ def test_vectors_of_all_that_has_text(tmp_path, bert, encoder):
     for query, vector in queries.items():
         expected = encoder(tf.constant([query]), role="query")[0]
         np.testing.assert_allclose(vector, expected, atol=1e-5)
+    table = pq.read_table(f"{paths.text_vectors}/items.parquet")
+    texts = dict(
+        zip(
+            table["item_id"].to_pylist(), table["text"].to_pylist(), strict=True
+        )
+    )
+    # The very bytes that were encoded.
+    assert texts == {item_id: ITEMS[item_id] for item_id in items}
     np.testing.assert_array_equal(items["i1"], items["i3"])
     clean = encoder(tf.constant(["夏季 连衣裙"]), role="item")[0]
     np.testing.assert_allclose(items["i7"], clean, atol=1e-5)

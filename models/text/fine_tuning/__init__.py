@@ -1,0 +1,1 @@
+"""Trains a text encoder together with what reads its vectors."""
