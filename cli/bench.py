@@ -4,7 +4,14 @@ import pathlib
 
 import click
 
-from cli import bench_import, bench_items, bench_quality, bench_student, options
+from cli import (
+    bench_import,
+    bench_items,
+    bench_quality,
+    bench_student,
+    bench_tuning,
+    options,
+)
 from cli.bench_answers import check_folder, give, json_file
 
 
@@ -17,6 +24,7 @@ bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_student.student)
+bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items_add)
 

@@ -76,7 +76,7 @@ def coldstart(
         ("random", [f"{result['random']['recall@50']:.3f}"] * len(groups))
     )
     names = [f"{name} ({result['queries'][name]})" for name in groups]
-    _print("recall@50 by how often the target was seen", names, rows)
+    print_table("recall@50 by how often the target was seen", names, rows)
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
 
@@ -199,7 +199,7 @@ def search(
         for kind, found in (*result["kinds"].items(), ("all", result["all"]))
     ]
     names = ["right leaf in the first 5", "share of the first 5"]
-    _print("queries", names, rows)
+    print_table("queries", names, rows)
     for missed in result["missed"]:
         leaves = [path.rpartition("/")[2] for path in missed["came"]]
         click.echo(f"missed: {missed['query']} → {', '.join(leaves)}")
@@ -207,9 +207,10 @@ def search(
         write({"preset": report.preset, **result}, json_path)
 
 
-def _print(
+def print_table(
     title: str, columns: list[str], rows: list[tuple[str, list[str]]]
 ) -> None:
+    """Prints a table: names on the left, figures under their columns."""
     from rich import box
     from rich.table import Table
 
