@@ -56,9 +56,14 @@ def test_rows_of_texts():
     vectors = np.array([[values[t]] * 2 for t in "cad"], np.float32)
     table = texts.rows_of(positions, vectors, "item_id")
     assert table.to_pylist() == [
-        {"item_id": "i4", "vector": [3.0, 3.0]},
-        {"item_id": "i1", "vector": [1.0, 1.0]},
-        {"item_id": "i3", "vector": [1.0, 1.0]},
+        {"item_id": "i4", "text": b"c", "vector": [3.0, 3.0]},
+        {"item_id": "i1", "text": b"a", "vector": [1.0, 1.0]},
+        {"item_id": "i3", "text": b"a", "vector": [1.0, 1.0]},
+    ]
+    # A search is its text.
+    assert texts.rows_of(positions, vectors, "query").schema.names == [
+        "query",
+        "vector",
     ]
     # What is taken apart and put together again is the same.
     rest = Distinct.of([texts.table_of(positions[:2])])
