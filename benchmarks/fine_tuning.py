@@ -31,6 +31,7 @@ from models.text.fine_tuning.settings import FROZEN, TOP, FineTuningSettings
 TOWERS = "towers trained on"
 # Too small to change a float32.
 _NOTHING = 1e-30
+_VALIDATIONS = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,9 +104,7 @@ def run(
             artifacts.sources, work / "transformed", out
         )
         trained, told = {}, {}
-        for number, (name, tuning) in enumerate(
-            _contenders(options, training).items()
-        ):
+        for number, (name, tuning) in enumerate(_contenders(options).items()):
             into = f"{work}/{number}"
             history = trainer.train(
                 sources,
@@ -159,14 +158,13 @@ def run(
     }
 
 
-def _contenders(
-    options: Options, training: TrainingSettings
-) -> dict[str, FineTuningSettings]:
+def _contenders(options: Options) -> dict[str, FineTuningSettings]:
     with_text = FineTuningSettings(
         texts_a_step=options.texts_a_step,
         max_epochs=options.epochs,
         max_seconds=options.seconds,
-        validate_every=training.validate_every,
+        # Before each, the whole catalogue is encoded.
+        validate_every=max(1, options.epochs // _VALIDATIONS),
     )
     return {
         FROZEN: FineTuningSettings(),

@@ -80,6 +80,7 @@ class LiveText:
         self.settings = settings
         self.tuning = tuning
         self._model = model
+        self._stale = False
         self._tables = {
             "item": _Table(model.items.text, items),
             "query": _Table(model.training_queries, queries),
@@ -95,6 +96,7 @@ class LiveText:
           The metrics, as TFRS's step does, and how many `texts` were
           encoded.
         """
+        self._stale = True
         model, tuning = self._model, self.tuning
         tables = list(self._tables.values())
         drawn = self._draw(batch["sequences"])
@@ -156,7 +158,12 @@ class LiveText:
         ]
 
     def refresh(self) -> None:
-        """Encodes all texts anew and centres them by their new means."""
+        """Encodes all texts anew and centres them by their new means.
+
+        Before the first step the tables are what they would become.
+        """
+        if not self._stale:
+            return
         self._model.set_text_vectors(
             *(self._encode(role) for role in self._tables)
         )

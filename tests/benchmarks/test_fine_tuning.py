@@ -12,7 +12,6 @@ from benchmarks.fine_tuning import (
     _told,
 )
 from components.retrieval_evaluator.evaluation import Result
-from models.settings import TrainingSettings
 
 
 def result(ranks):
@@ -22,15 +21,14 @@ def result(ranks):
 
 def test_all_contenders_have_the_same_passes():
     found = _contenders(
-        Options(modes=("adapters", "all"), epochs=3, seconds=9.0),
-        TrainingSettings(validate_every=2),
+        Options(modes=("adapters", "all"), epochs=6, seconds=9.0)
     )
     assert list(found) == ["frozen", TOWERS, "adapters", "all"]
     with_text = list(found.values())[1:]
     limits = {
         (s.max_epochs, s.max_seconds, s.validate_every) for s in with_text
     }
-    assert limits == {(3, 9.0, 2)}
+    assert limits == {(6, 9.0, 2)}
     # The encoder of the control stands still.
     moved = np.float32(1e-6) - np.float32(found[TOWERS].peak)
     assert moved == np.float32(1e-6)
@@ -71,7 +69,7 @@ def test_epochs_with_the_encoder_are_told_apart():
         {"seconds": 3.0, "val_gain": 0.4, "texts": 8.0},
         {"seconds": 3.0, "texts": 8.0},
     ]
-    [_, towers] = _contenders(Options(modes=()), TrainingSettings()).values()
+    [_, towers] = _contenders(Options(modes=())).values()
     told = _told(rows, towers)
     assert (told["epochs"], told["epochs_with_text"]) == (3, 2)
     assert (told["seconds"], told["seconds_with_text"]) == (7.0, 6.0)
