@@ -282,11 +282,15 @@ def artifacts_of(
       DataError: There is no finished run, or its artifacts are gone.
     """
     from cli.reports import newest_report
+    from pipeline.add_items import REPORT_KEY
     from pipeline.lineage import read_lineage
     from pipeline.places import local_places
 
     report = newest_report(runs, preset)
-    version = os.path.basename(report.place("servable"))
+    # Items that were added since left the model as it was.
+    version = report.values.get(REPORT_KEY, {}).get(
+        "run_version", os.path.basename(report.place("servable"))
+    )
     lineage = read_lineage(
         pathlib.Path(local_places(runs, preset).metadata_path), version
     )
