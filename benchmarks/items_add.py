@@ -23,7 +23,7 @@ from benchmarks.text import machine
 from components.item_index.building import examples_of
 from components.new_items import adding
 from components.new_items.added import Added
-from components.servable.catalogue import read_text_vectors
+from models import new_items
 from pipeline.add_items import REPORT_KEY, read_base
 from pipeline.places import local_places
 from schema.errors import DataError
@@ -113,7 +113,7 @@ def _fill(options: Options, runs: pathlib.Path) -> list[str]:
     random = np.random.default_rng(_SEED)
     rows = list(examples_of(base.catalogue_split).as_numpy_iterator())
     titles, examples = _mixed(rows, count, options.new, random)
-    vectors = read_text_vectors(base.text_vectors_dir, ids)
+    vectors = new_items.load(base.model_dir).text_vectors().numpy()
     first, second = random.integers(0, len(ids), (2, count))
     share = random.random((count, 1), np.float32)
     mixed = share * vectors[first] + (1 - share) * vectors[second]
