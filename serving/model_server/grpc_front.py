@@ -1,5 +1,6 @@
 """The gRPC services: what comes over the wire, and goes back."""
 
+import threading
 import typing
 from collections.abc import Callable
 
@@ -79,6 +80,37 @@ def handlers(api: Api) -> list[grpc.GenericRpcHandler]:
         )
         for service, methods in METHODS.items()
     ]
+
+
+class Gate(grpc.GenericRpcHandler):
+    """Refuses calls that arrive after it is closed, before all handlers.
+
+    A server that stops cancels calls that it has not looked at yet, and no
+    client tries those again; UNAVAILABLE it does. What has arrived before is
+    answered, even if it still waits for a thread.
+    """
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Refuses all calls that arrive from now on."""
+        self._closed.set()
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler | None:
+        """Answers a call, or leaves it to the handlers that follow."""
+        del handler_call_details
+        if not self._closed.is_set():
+            return None
+
+        def refuse(_, context):
+            context.abort(
+                grpc.StatusCode.UNAVAILABLE, "The server is shutting down"
+            )
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 def _inference(api: Api, name: str) -> Ask:

@@ -4,6 +4,7 @@ import concurrent.futures
 import logging
 import pathlib
 import threading
+import time
 import typing
 
 import grpc
@@ -34,6 +35,8 @@ from serving.model_server.versions import PLATFORM
 
 _LOG = logging.getLogger(__name__)
 _MILLISECOND = 1e-3
+# Long enough for clients to turn elsewhere before the port closes.
+_CLOSING_SECONDS = 0.2
 
 
 class ModelServer:
@@ -84,6 +87,7 @@ class ModelServer:
         self._health = Health(
             ["", "PredictionService", "ModelService", *grpc_front.METHODS]
         )
+        self._gate = grpc_front.Gate()
         self._grpc: grpc.Server | None = None
         self._rest = Rest(
             self.api,
@@ -125,6 +129,9 @@ class ModelServer:
         grace = self.settings.shutdown_grace_seconds
         self._stopped.set()
         self._health.set_serving(False)
+        self._gate.close()
+        if self._grpc:
+            time.sleep(_CLOSING_SECONDS)
         stopping = self._grpc.stop(grace) if self._grpc else None
         if self._http:
             self._http.stop(grace)
@@ -190,7 +197,7 @@ class ModelServer:
             services[HEALTH_SERVICE] = health.METHODS
         if settings.enable_grpc_reflection:
             handlers += Reflection(services).handlers()
-        server.add_generic_rpc_handlers(tuple(handlers))
+        server.add_generic_rpc_handlers((self._gate, *handlers))
         address = f"{settings.host}:{settings.port}"
         if self._credentials is None:
             self.port = server.add_insecure_port(address)
