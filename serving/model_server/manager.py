@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import grpc
 
 from serving.model_server.errors import ServingError, not_found, of
-from serving.model_server.servable import Servable
+from serving.model_server.servable import Servable, return_memory
 from serving.model_server.version_states import (
     State,
     Version,
@@ -168,6 +168,7 @@ class Manager:
         self._thread.join()
         for servable in servables:
             servable.close()
+        return_memory()
 
     def _raise_failed(self, missing: list[str]) -> None:
         failed = []
@@ -278,6 +279,7 @@ class Manager:
         if servable is not None:
             servable.close()
             self._unloaded(servable)
+            return_memory()
         with self._changed:
             version.servable = None
             self._move(version, State.END)

@@ -131,7 +131,7 @@ class Servable:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Waits for the last user, then gives the memory back."""
+        """Waits for the last user, then lets go of the graph."""
         with self._changed:
             self._closing = True
             self._changed.wait_for(lambda: not self._users)
@@ -139,8 +139,6 @@ class Servable:
         self._session.close()
         pywrap_tf_session.TF_DeleteBuffer(self._options)
         del self._session, self._graph, self._options
-        gc.collect()
-        _return_memory()
 
     def _run(self, options, feeds, values, fetches):
         # `Session.run` checks and converts in Python, at 16 times the cost
@@ -199,8 +197,13 @@ def _options(timeout_seconds: float | None = None):
     return pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
 
 
-def _return_memory() -> None:
-    """Tells the C library to give freed memory to the system."""
+def return_memory() -> None:
+    """Gives what closed servables took back to the system.
+
+    Graphs refer to themselves in Python, and the C library keeps what is
+    freed.
+    """
+    gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):
