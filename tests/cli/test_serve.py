@@ -4,6 +4,7 @@ import types
 import pytest
 from click.testing import CliRunner
 
+import cli
 from cli.main import main
 
 
@@ -16,6 +17,8 @@ def call(monkeypatch):
         run=lambda settings, *, verbose: seen.append((settings, verbose))
     )
     monkeypatch.setitem(sys.modules, "cli.serving_loop", loop)
+    # Where another test has imported it, the package holds it as well.
+    monkeypatch.setattr(cli, "serving_loop", loop, raising=False)
 
     def invoke(*words):
         seen.clear()
