@@ -237,11 +237,11 @@ def test_the_deadline_ends_the_run(predict):
             request(HALF, "slow", rounds=np.array([10**6], np.int32)),
             timeout=0.3,
         )
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
     # The server is not still at it.
     begin = time.monotonic()
     predict(request(HALF, "slow", rounds=np.array([1], np.int32)))
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
 
 
 def test_messages_beyond_grpcs_default(predict):

@@ -189,7 +189,7 @@ def test_everyone_gets_his_own_rows(batching):
 
     begin = time.monotonic()
     answers = _at_once([call(n) for n in range(12)])
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 60
     for n, answer in enumerate(answers):
         values = list(answer.outputs["y"].float_val)
         assert values == [n / 2 + 3] * (1 + n % 3)

@@ -16,7 +16,7 @@ from serving.model_server.http_server import (
     Response,
 )
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Echo:
@@ -42,7 +42,7 @@ def serving(**bounds):
     server = HttpServer(
         echo.answer,
         echo.refuse,
-        Bounds(**({"threads": 2, "timeout_seconds": 5.0} | bounds)),
+        Bounds(**({"threads": 2, "timeout_seconds": 30.0} | bounds)),
     )
     port = server.start("127.0.0.1", 0)
     try:
