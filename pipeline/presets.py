@@ -144,8 +144,8 @@ def movielens() -> PipelineConfig:
         # Few users are there after the split, so each is asked more often.
         behavior_log={"eval_queries_per_user": 50},
         # Films do not come and go there: what nobody rated was there to rate.
-        model={"complete_catalogue": True},
-        training={"max_seconds": 300.0},
+        model={"complete_catalogue": True, "gated": True},
+        training={"max_seconds": 300.0, "averaging": 0.98},
     )
 
 
@@ -160,6 +160,8 @@ def jdata() -> PipelineConfig:
         "JData 京东",
         "jdata",
         positive_event_types=("view", *CHOICES),
+        # What was there to click did not change within three hours.
+        model={"complete_catalogue": True},
         training={"max_seconds": 150.0},
         gate=NO_QUALITY,
     )
