@@ -33,6 +33,7 @@ def run(settings: ServerSettings, *, verbose: bool) -> None:
     # What the libraries have made by now stays: looking through it after
     # every unload would hold up requests for half a second.
     gc.freeze()
+    click.echo("loading; the ports open when every model answers", err=True)
     server.start()
     if server.port:
         click.echo(f"gRPC at {settings.host}:{server.port}", err=True)
