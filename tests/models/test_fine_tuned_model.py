@@ -160,16 +160,17 @@ def test_the_servable_searches_with_the_tuned_encoder(
         **request([], query="新款 7", k=shop.NUM_ITEMS)
     )
     rows = [int(i[1:]) for i in answer["item_ids"].numpy()[0]]
-    # Standard scores of cosines, which stand in a line with the cosines.
+    # Standard scores of cosines stand in a line with the cosines, but for
+    # rounding: vectors of so small an encoder differ little.
     found = np.corrcoef(
         answer["scores"].numpy()[0], cosines(tuned, "新款 7")[rows]
     )
-    assert found[0, 1] > 0.999
+    assert found[0, 1] > 0.98
     frozen = TextEncoder(paths)
     other = np.corrcoef(
         answer["scores"].numpy()[0], cosines(frozen, "新款 7")[rows]
     )
-    assert other[0, 1] < 0.99
+    assert other[0, 1] < 0.5
     similar = servable.signatures["similar"](
         item_ids=tf.constant(["i05"]),
         exclude_item_ids=tf.zeros([1, 0], tf.string),
