@@ -2,6 +2,9 @@
 # or older than the lock file; `PYTHON=python3.12` chooses another Python.
 PYTHON ?= python3
 VENV := .venv/bin
+# One process a processor; `tests/conftest.py` says what stays together.
+PYTEST := $(VENV)/python -m pytest --numprocesses auto --maxprocesses 4 \
+	--dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test quick lint format lock image clean
 
@@ -17,10 +20,10 @@ demo: setup ## simulate a Chinese mall, run the whole pipeline, show recommendat
 	@$(VENV)/daogou search "无线鼠标" --preset demo
 
 test: setup ## every test, the end-to-end run included
-	@$(VENV)/python -m pytest
+	@$(PYTEST)
 
 quick: setup ## the tests that need no pipeline run
-	@$(VENV)/python -m pytest -m "not e2e"
+	@$(PYTEST) -m "not e2e"
 
 lint: setup ## style, types, and the direction of imports
 	@$(VENV)/ruff check .

@@ -52,6 +52,7 @@ EXTRAS = {
         "import-linter>=2",
         "mypy>=1.11",
         "pytest>=8",
+        "pytest-xdist>=3.7",
         "ruff>=0.8",
     ],
 }
