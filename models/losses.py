@@ -28,25 +28,34 @@ def full_softmax_loss(
     queries: tf.Tensor,
     items: tf.Tensor,
     targets: tf.Tensor,
+    shares: tf.Tensor,
     unavailable: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Cross-entropy of each query's target among all items.
+    """Cross-entropy of each query's targets among all items.
 
     Args:
       queries: float32 [P, d].
       items: float32 [N, d].
-      targets: int32 [P], rows of `items`.
+      targets: int32 [P, W], rows of `items`, any where the share is 0.
+      shares: float32 [P, W], how the choice divides among the targets; 1 in
+        sum.
       unavailable: bool [P, N], items that were not there yet and so are no
-        negatives; the target itself always counts as available.
+        negatives; the targets themselves always count as available.
 
     Returns:
       float32 [P].
     """
     logits = tf.matmul(queries, items, transpose_b=True)
     if unavailable is not None:
-        here = targets[:, None] == tf.range(tf.shape(items)[0])[None, :]
-        logits = tf.where(unavailable & ~here, MASKED, logits)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        rows = tf.range(tf.shape(items)[0])
+        for target in tf.unstack(targets, axis=1):
+            unavailable &= target[:, None] != rows[None, :]
+        logits = tf.where(unavailable, MASKED, logits)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, 0], logits)
+    if targets.shape[1] == 1:
+        return loss
+    chosen = tf.gather(logits, targets, batch_dims=1)
+    return loss + tf.reduce_sum(shares * (chosen[:, :1] - chosen), 1)
 
 
 def sampled_softmax_loss(
@@ -54,36 +63,40 @@ def sampled_softmax_loss(
     queries: tf.Tensor,
     target_items: tf.Tensor,
     targets: tf.Tensor,
+    shares: tf.Tensor,
     sampled_items: tf.Tensor,
     sampled: tf.Tensor,
     sampled_log_q: tf.Tensor,
 ) -> tf.Tensor:
-    """Cross-entropy of each query's target among a sample of items.
+    """Cross-entropy of each of a query's targets among a sample of items.
 
     The sample, corrected, estimates the sum over all other items. The target
     is always there, so it is not corrected (Khrylchenko et al. 2025).
 
     Args:
       queries: float32 [P, d].
-      target_items: float32 [P, d], vectors of the targets.
-      targets: int32 [P], rows of the targets.
+      target_items: float32 [P, W, d], vectors of the targets.
+      targets: int32 [P, W], rows of the targets, any where the share is 0.
+      shares: float32 [P, W], how the choice divides among the targets; 1 in
+        sum.
       sampled_items: float32 [S, d].
-      sampled: int32 [S], rows of the sample; where one is the target of a
-        query (an accidental hit) it is no negative of it.
+      sampled: int32 [S], rows of the sample; where one is a target of a query
+        (an accidental hit) it is no negative of it.
       sampled_log_q: float32 [S], log of how often each is expected in the
         sample.
 
     Returns:
       float32 [P].
     """
-    positive = tf.reduce_sum(queries * target_items, -1)
+    positive = tf.einsum("pd,pwd->pw", queries, target_items)
     negative = log_q_correction(
         tf.matmul(queries, sampled_items, transpose_b=True), sampled_log_q
     )
-    hit = targets[:, None] == sampled[None, :]
-    negative = tf.where(hit, MASKED, negative)
-    logits = tf.concat([positive[:, None], negative], 1)
-    return tf.reduce_logsumexp(logits, 1) - positive
+    for target in tf.unstack(targets, axis=1):
+        hit = target[:, None] == sampled[None, :]
+        negative = tf.where(hit, MASKED, negative)
+    others = tf.reduce_logsumexp(negative, 1, keepdims=True)
+    return tf.reduce_sum(shares * tf.math.softplus(others - positive), 1)
 
 
 def weighted_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

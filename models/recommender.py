@@ -12,7 +12,11 @@ from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
 from models.layers.centering import Centering
 from models.ranking import FunnelRanking
-from models.retrieval import SequenceRetrieval, target_ranks
+from models.retrieval import (
+    SequenceRetrieval,
+    target_ranks,
+    target_window,
+)
 from models.settings import ModelSettings, TrainingSettings
 from models.towers import ItemTower, QueryTower
 from schema.contract import EVENT_TYPES
@@ -56,6 +60,7 @@ class Recommender(tfrs.Model):
     ):
         super().__init__(name="recommender")
         self.settings = settings
+        self.training_settings = training
         self.items = items
         self.newest = newest
         item_features = tower_features(ITEM_FEATURES, "item")
@@ -330,24 +335,37 @@ class Recommender(tfrs.Model):
                 return self.represent(rows, training=training)
 
         queries = self.sequence_queries(batch, represent, training)
-        parts = (queries, batch["targets"], batch["target_times"])
+        there = batch["train"]
         if self.static_shapes:
-            queries, targets, times = (
+            places = tf.reshape(tf.range(tf.size(there)), tf.shape(there))
+        else:
+            places = tf.cumsum(tf.reshape(tf.cast(there, tf.int32), [-1])) - 1
+            places = tf.reshape(places, tf.shape(there))
+        window = target_window(
+            places,
+            there,
+            batch["query_rows"],
+            self.training_settings.target_window,
+            self.training_settings.target_decay,
+        )
+        parts = (queries, batch["targets"], *window, batch["target_times"])
+        if self.static_shapes:
+            parts = tuple(
                 tf.reshape(part, [-1, *part.shape[2:]]) for part in parts
             )
-            weights = tf.cast(tf.reshape(batch["train"], [-1]), tf.float32)
+            weights = tf.cast(tf.reshape(there, [-1]), tf.float32)
         else:
-            queries, targets, times = (
-                tf.boolean_mask(part, batch["train"]) for part in parts
-            )
-            weights = tf.ones_like(targets, tf.float32)
+            parts = tuple(tf.boolean_mask(part, there) for part in parts)
+            weights = tf.ones_like(parts[1], tf.float32)
+        queries, targets, chosen, shares, times = parts
         weights *= self._recency_weight(times)
         return self.retrieval(
             queries,
             targets,
-            times,
-            weights,
-            lambda rows: self.score_vectors(represent(rows)),
+            window=(chosen, shares),
+            times=times,
+            weights=weights,
+            vectors=lambda rows: self.score_vectors(represent(rows)),
         )
 
     @tf.function(reduce_retracing=True)

@@ -53,6 +53,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         self,
         queries: tf.Tensor,
         targets: tf.Tensor,
+        *,
+        window: tuple[tf.Tensor, tf.Tensor],
         times: tf.Tensor,
         weights: tf.Tensor,
         vectors: Callable[[tf.Tensor], tf.Tensor],
@@ -62,6 +64,9 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         Args:
           queries: float32 [P, d].
           targets: int32 [P], rows; any where the weight is 0.
+          window: Of each query, int32 [P, W] and float32 [P, W]: which of
+            `targets` it is to choose, its own first, and how its choice
+            divides among them.
           times: int64 [P], when each target was chosen.
           weights: float32 [P], 0 or 1.
           vectors: Rows int32 [...] to item vectors float32 [..., d].
@@ -73,14 +78,19 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
                 if self.dated
                 else None
             )
+            places, shares = window
             loss = losses.full_softmax_loss(
-                queries, vectors(tf.range(self.num_items)), targets, unavailable
+                queries,
+                vectors(tf.range(self.num_items)),
+                tf.gather(targets, places),
+                shares,
+                unavailable,
             )
         else:
-            loss = self._sampled(queries, targets, weights, vectors)
+            loss = self._sampled(queries, targets, window, weights, vectors)
         return losses.weighted_mean(loss, weights)
 
-    def _sampled(self, queries, targets, weights, vectors):
+    def _sampled(self, queries, targets, window, weights, vectors):
         number = tf.size(self._negatives)
         uniform = tf.gather(
             self._negatives,
@@ -98,14 +108,71 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         # Padding is no target, so it must not be drawn as one either.
         out = tf.concat([weights, tf.ones_like(uniform, tf.float32)], 0)
         sampled_log_q = tf.where(out > 0, log_q(sampled), -losses.MASKED)
+        # The sample begins with the targets, so a place there is one here.
+        sampled_items = vectors(sampled)
+        places, shares = window
         return losses.sampled_softmax_loss(
             queries=queries,
-            target_items=vectors(targets),
-            targets=targets,
-            sampled_items=vectors(sampled),
+            target_items=tf.gather(sampled_items, places),
+            targets=tf.gather(targets, places),
+            shares=shares,
+            sampled_items=sampled_items,
             sampled=sampled,
             sampled_log_q=sampled_log_q,
         )
+
+
+def target_window(
+    places: tf.Tensor,
+    there: tf.Tensor,
+    query_rows: tf.Tensor,
+    window: int,
+    decay: float,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Makes later choices targets of a step too.
+
+    What somebody chooses next is in part chance: the order of two choices of
+    one visit says little, and that both were made says much.
+
+    >>> places, shares = target_window(
+    ...     places=tf.constant([[0, 1, 2]]),
+    ...     there=tf.constant([[True, True, True]]),
+    ...     query_rows=tf.constant([[0, 0, 5]]),
+    ...     window=3,
+    ...     decay=0.5,
+    ... )
+    >>> places.numpy().tolist()  # the third answers another search
+    [[[0, 1, 0], [1, 1, 1], [2, 2, 2]]]
+    >>> shares[0, 0].numpy().round(2)
+    array([0.67, 0.33, 0.  ], dtype=float32)
+
+    Args:
+      places: int32 [B, T], of each step in the list of targets.
+      there: bool [B, T], which steps are targets.
+      query_rows: int32 [B, T], the search that led to each; a later choice is
+        a target where it answers the same.
+      window: W, steps looked at, the next one included; >= 1.
+      decay: How much each counts of the one before it.
+
+    Returns:
+      int32 [B, T, W], places, where there is no later target the step's own;
+      float32 [B, T, W], the shares, which are 0 there and 1 in sum; 0 all
+      where the step is no target itself.
+    """
+
+    def later(values, steps, beyond):
+        padded = tf.pad(values, [[0, 0], [0, steps]], constant_values=beyond)
+        return padded[:, steps:]
+
+    found, shares = [], []
+    for steps in range(window):
+        too = there & later(there, steps, False)
+        too &= later(query_rows, steps, -1) == query_rows
+        found.append(tf.where(too, later(places, steps, 0), places))
+        shares.append(tf.cast(too, tf.float32) * decay**steps)
+    share = tf.stack(shares, -1)
+    total = tf.reduce_sum(share, -1, keepdims=True)
+    return tf.stack(found, -1), tf.math.divide_no_nan(share, total)
 
 
 def target_ranks(

@@ -115,6 +115,10 @@ class TrainingSettings(Settings):
       ranking_epochs: Passes over the ranking examples at most; >= 1.
       max_seconds: Wall time after which each of the two stops with the best
         weights so far; 0 for no limit.
+      target_window: Steps after a history that are its targets, as far as
+        they answer the same search, not only the next; >= 1.
+      target_decay: How much each counts of the one before it; above 0, at
+        most 1.
       validate_every: Epochs between two validations; >= 1.
       patience: Validations without a better result before training stops.
       validation_share: Share of users whose last positive steps are held out
@@ -140,6 +144,8 @@ class TrainingSettings(Settings):
     max_epochs: int = 60
     ranking_epochs: int = 2
     max_seconds: float = 0.0
+    target_window: int = 1
+    target_decay: float = 0.5
     validate_every: int = 2
     patience: int = 5
     validation_share: float = 0.2
@@ -167,6 +173,7 @@ class TrainingSettings(Settings):
             "ranking_batch",
             "max_epochs",
             "ranking_epochs",
+            "target_window",
             "validate_every",
             "patience",
             "validation_steps",
@@ -184,6 +191,9 @@ class TrainingSettings(Settings):
             self.check(field, getattr(self, field) >= 0, ">= 0")
         for field in ("learning_rate", "clip_norm"):
             self.check(field, getattr(self, field) > 0, "above 0")
+        self.check(
+            "target_decay", 0 < self.target_decay <= 1, "above 0, at most 1"
+        )
         self.check("averaging", 0 <= self.averaging < 1, "[0, 1)")
         self.check(
             "validation_share",

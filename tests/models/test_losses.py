@@ -11,10 +11,12 @@ from models import losses
 
 QUERIES = tf.constant([[1.0, 0.0], [0.0, 2.0]])
 ITEMS = tf.constant([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+TARGETS = tf.constant([[0], [1]])
+WHOLE = tf.ones([2, 1])
 
 
 def test_full_softmax_by_hand():
-    loss = losses.full_softmax_loss(QUERIES, ITEMS, tf.constant([0, 1]))
+    loss = losses.full_softmax_loss(QUERIES, ITEMS, TARGETS, WHOLE)
     e = math.e
     np.testing.assert_allclose(
         loss,
@@ -25,10 +27,31 @@ def test_full_softmax_by_hand():
 
 def test_unavailable_items_are_no_negatives():
     gone = tf.constant([[False, False, True], [False, True, False]])
-    loss = losses.full_softmax_loss(QUERIES, ITEMS, tf.constant([0, 1]), gone)
+    loss = losses.full_softmax_loss(QUERIES, ITEMS, TARGETS, WHOLE, gone)
     # The second query's own target counts although it is marked.
     expected = [math.log(math.e + 1) - 1, math.log(1 + 2 * math.e**2) - 2]
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_shares_divide_the_choice_among_targets():
+    shares = tf.constant([[0.75, 0.25]])
+    loss = losses.full_softmax_loss(
+        QUERIES[:1], ITEMS, tf.constant([[0, 1]]), shares
+    )
+    expected = math.log(2 * math.e + 1) - 0.75
+    np.testing.assert_allclose(loss, [expected], rtol=1e-6)
+
+
+def test_targets_are_available_all_of_them():
+    gone = tf.constant([[False, True, True]])
+    loss = losses.full_softmax_loss(
+        QUERIES[:1],
+        ITEMS,
+        tf.constant([[0, 1]]),
+        tf.constant([[0.5, 0.5]]),
+        gone,
+    )
+    np.testing.assert_allclose(loss, [math.log(math.e + 1) - 0.5], rtol=1e-6)
 
 
 def test_log_q_lifts_what_is_rarely_drawn():
@@ -40,11 +63,11 @@ def test_log_q_lifts_what_is_rarely_drawn():
 
 
 def sampled(rows, log_q):
-    targets = tf.constant([0, 1])
     return losses.sampled_softmax_loss(
         queries=QUERIES,
-        target_items=tf.gather(ITEMS, targets),
-        targets=targets,
+        target_items=tf.gather(ITEMS, TARGETS),
+        targets=TARGETS,
+        shares=WHOLE,
         sampled_items=tf.gather(ITEMS, rows),
         sampled=tf.constant(rows),
         sampled_log_q=tf.constant(log_q),
@@ -52,7 +75,7 @@ def sampled(rows, log_q):
 
 
 def test_a_sample_of_everything_is_the_full_softmax():
-    full = losses.full_softmax_loss(QUERIES, ITEMS, tf.constant([0, 1]))
+    full = losses.full_softmax_loss(QUERIES, ITEMS, TARGETS, WHOLE)
     np.testing.assert_allclose(
         sampled([0, 1, 2], [0.0, 0.0, 0.0]), full, rtol=1e-5
     )
@@ -79,11 +102,12 @@ def test_an_expectation_of_the_sampled_loss_has_no_popularity_in_it():
     log_q = np.log(4000 * chance)[rows - 1].astype(np.float32)
     query = tf.Variable([[0.3, 0.2]])
     with tf.GradientTape(persistent=True) as tape:
-        full = losses.full_softmax_loss(query, ITEMS, tf.constant([0]))
+        full = losses.full_softmax_loss(query, ITEMS, TARGETS[:1], WHOLE[:1])
         some = losses.sampled_softmax_loss(
             queries=query,
-            target_items=ITEMS[:1],
-            targets=tf.constant([0]),
+            target_items=ITEMS[None, :1],
+            targets=TARGETS[:1],
+            shares=WHOLE[:1],
             sampled_items=tf.gather(ITEMS, rows),
             sampled=tf.constant(rows, tf.int32),
             sampled_log_q=tf.constant(log_q),

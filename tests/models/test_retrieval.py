@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.retrieval import NEVER, SequenceRetrieval, target_ranks
+from models.retrieval import (
+    NEVER,
+    SequenceRetrieval,
+    target_ranks,
+    target_window,
+)
 
 ITEMS = tf.constant([[3.0], [2.0], [1.0], [1.0]])
 QUERY = tf.constant([[1.0]])
@@ -44,9 +49,10 @@ def loss(retrieval, time=10, weights=(1.0,)):
         retrieval(
             tf.repeat(QUERY, count, 0),
             tf.repeat(tf.constant([2]), count),
-            tf.repeat(tf.constant([time], tf.int64), count),
-            tf.constant(weights),
-            lambda rows: tf.gather(ITEMS, rows),
+            window=(tf.range(count)[:, None], tf.ones([count, 1])),
+            times=tf.repeat(tf.constant([time], tf.int64), count),
+            weights=tf.constant(weights),
+            vectors=lambda rows: tf.gather(ITEMS, rows),
         )
     )
 
@@ -76,3 +82,65 @@ def test_the_sampled_softmax_comes_close_to_the_full_one():
     tf.random.set_seed(1)
     full, some = loss(task([0] * 4)), loss(task([0] * 4, full=False))
     assert abs(full - some) < 0.05
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_later_choice_is_a_target_by_its_share(full):
+    def found(window, targets):
+        tf.random.set_seed(1)
+        return float(
+            task([0] * 4, full)(
+                tf.repeat(QUERY, 2, 0),
+                tf.constant(targets),
+                window=window,
+                times=tf.constant([10, 10], tf.int64),
+                weights=tf.constant([1.0, 0.0]),
+                vectors=lambda rows: tf.gather(ITEMS, rows),
+            )
+        )
+
+    def alone(target):
+        window = (tf.constant([[0], [1]]), tf.ones([2, 1]))
+        return found(window, [target, target])
+
+    places, shares = tf.constant([[0, 1]] * 2), tf.constant([[0.75, 0.25]] * 2)
+    both = found((places, shares), [1, 3])
+    if full:
+        expected = 0.75 * alone(1) + 0.25 * alone(3)
+    else:
+        # A target is no negative of the other one.
+        rest = np.exp([3.0, 1.0]).sum()
+        expected = 0.75 * np.log1p(rest / np.exp(2)) + 0.25 * np.log1p(
+            rest / np.exp(1)
+        )
+    assert np.isclose(both, expected, atol=1e-5 if full else 0.05)
+
+
+def window(there, query_rows, width, decay=0.5):
+    places = tf.reshape(tf.range(tf.size(there)), tf.shape(there))
+    found = target_window(places, there, query_rows, width, decay)
+    return [part.numpy().astype(float).round(3).tolist() for part in found]
+
+
+def test_what_is_no_target_is_no_later_target_either():
+    there = tf.constant([[True, False, True], [False, True, True]])
+    places, shares = window(there, tf.zeros_like(there, tf.int32), 3)
+    assert places == [
+        [[0, 0, 2], [1, 1, 1], [2, 2, 2]],
+        [[3, 3, 3], [4, 5, 4], [5, 5, 5]],
+    ]
+    assert shares[0][0] == [0.8, 0, 0.2]
+    assert shares[1][1:] == [[0.667, 0.333, 0], [1, 0, 0]]
+
+
+def test_a_window_of_one_is_the_next_choice_alone():
+    there = tf.constant([[True, True]])
+    places, shares = window(there, tf.zeros_like(there, tf.int32), 1)
+    assert places == [[[0], [1]]]
+    assert shares == [[[1], [1]]]
+
+
+def test_a_window_may_be_longer_than_the_sequence():
+    there = tf.constant([[True, True]])
+    places, _ = window(there, tf.zeros_like(there, tf.int32), 5)
+    assert places == [[[0, 1, 0, 0, 0], [1, 1, 1, 1, 1]]]
