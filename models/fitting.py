@@ -14,6 +14,7 @@ from models.live_text import LiveText
 from models.recommender import Recommender
 from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
+from models.spectral import choices, item_factors
 
 # Steps between two validations of ranking, where a pass is longer.
 _RANKING_INTERVAL = 200
@@ -188,6 +189,12 @@ def fit_retrieval(
     """
     sequences = sequences.cache()
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
+    if settings.spectral_start:
+        model.represent(tf.range(1))  # makes the variables
+        chosen = choices(sequences, model.items.num_items)
+        model.item_tower.start_ids(
+            item_factors(chosen, model.settings.dimension, settings.seed)
+        )
     held_out = sequences.filter(lambda x: tf.reduce_any(x["validation"]))
     held_out = held_out.batch(settings.sequence_batch).cache()
 

@@ -124,6 +124,9 @@ class TrainingSettings(Settings):
       validation_share: Share of users whose last positive steps are held out
         of the loss and used for validation; 0.01 to 1.
       validation_steps: How many last positives of such a user; >= 1.
+      spectral_start: Whether item ids begin at the singular vectors of who
+        chose what, not at random: training is shorter and ends higher where
+        most items have few choices.
       learning_rate: Peak of AdamW's; above 0.
       warmup_steps: Steps to the peak; >= 0.
       decay_steps: Steps of the cosine decay to a tenth of the peak; >= 1.
@@ -150,6 +153,7 @@ class TrainingSettings(Settings):
     patience: int = 5
     validation_share: float = 0.2
     validation_steps: int = 3
+    spectral_start: bool = False
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     decay_steps: int = 4000

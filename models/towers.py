@@ -1,5 +1,6 @@
 """The two towers: items and queries (user, history, context, search text)."""
 
+import numpy as np
 import tensorflow as tf
 
 from models.features import Feature
@@ -7,6 +8,8 @@ from models.layers.causal_block import CausalBlock
 
 # Bucket 0: no earlier step; b: gaps of 2^(b-1) to 2^b seconds; 2^30 s = 34 a.
 TIME_GAP_BUCKETS = 32
+# Of ids that do not begin at random.
+_START_NORM = 0.3
 
 
 def _small() -> tf.keras.initializers.Initializer:
@@ -128,6 +131,20 @@ class ItemTower(tf.keras.Model):
         hidden = self.dropout(self.up(self.norm(content)), training=training)
         content += self.down(hidden)
         return content
+
+    def start_ids(self, factors: np.ndarray) -> None:
+        """Puts item ids where they are to begin; `call` was called before.
+
+        Args:
+          factors: float32 [N, F], of norm 1, F at most the dimension; items
+            of zeros, and the other coordinates, keep their random values.
+        """
+        table = self.ids.embeddings
+        values = table.numpy()
+        placed = values[1:, : factors.shape[1]]
+        known = factors.any(1)
+        placed[known] = _START_NORM * factors[known]
+        table.assign(values)
 
     def content_weights(self) -> list[tf.Variable]:
         """Returns the variables that `content` reads; it was called before."""

@@ -1,0 +1,72 @@
+"""Where item ids begin: the singular vectors of who chose what."""
+
+import numpy as np
+import scipy.sparse as sp
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+
+def choices(sequences: tf.data.Dataset, num_items: int) -> sp.csr_array:
+    """Counts who chose what, [sequences, num_items].
+
+    Args:
+      sequences: Single examples as `models.inputs.sequence_inputs` makes
+        them; only the targets that are learned from count.
+      num_items: N.
+    """
+    users, rows, seen = [], [], 0
+    for batch in sequences.batch(4096):
+        train = batch["train"].numpy()
+        users.append(seen + np.nonzero(train)[0])
+        rows.append(batch["targets"].numpy()[train])
+        seen += len(train)
+    user, row = np.concatenate(users), np.concatenate(rows)
+    counts = np.ones(len(row), np.float32)
+    return sp.csr_array((counts, (user, row)), (seen, num_items))
+
+
+def item_factors(
+    chosen: sp.csr_array, dimension: int, seed: int
+) -> NDArray[np.float32]:
+    """Places items that the same people chose near each other.
+
+    The right singular vectors of the user-item matrix, divided by the roots
+    of the degrees on both sides, are the smoothest directions over the graph
+    of choices (Shen et al. 2021, "How Powerful is Graph Convolution for
+    Recommendation?"). Each counts by its singular value.
+
+    >>> two_groups = sp.csr_array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]])
+    >>> factors = item_factors(two_groups, 2, seed=1)
+    >>> (factors @ factors.T).round(3) + 0.0
+    array([[1., 1., 0., 0.],
+           [1., 1., 0., 0.],
+           [0., 0., 1., 1.],
+           [0., 0., 1., 1.]], dtype=float32)
+
+    Args:
+      chosen: [users, items], above 0 where a user chose an item.
+      dimension: Of the factors, at most.
+      seed: Of the decomposition's start.
+
+    Returns:
+      float32 [items, F] of norm 1, 0 for an item that nobody chose; F is
+      `dimension` or, in a small matrix, one less than its smaller side.
+    """
+    matrix = (chosen > 0).astype(np.float32)
+    factors = min(dimension, min(matrix.shape) - 1)
+    if factors < 1 or not matrix.nnz:
+        return np.zeros([matrix.shape[1], 0], np.float32)
+    by_user, by_item = (
+        sp.diags_array(1 / np.sqrt(np.maximum(matrix.sum(axis), 1)))
+        for axis in (1, 0)
+    )
+    start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
+    _, values, vectors = svds(
+        by_user @ matrix @ by_item, k=factors, v0=start.astype(np.float32)
+    )
+    placed = (vectors * values[:, None]).T
+    norm = np.linalg.norm(placed, axis=1, keepdims=True)
+    known = np.asarray(matrix.sum(0) > 0)[:, None] & (norm > 0)
+    placed = np.divide(placed, norm, out=np.zeros_like(placed), where=known)
+    return placed.astype(np.float32)
