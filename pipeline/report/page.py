@@ -5,11 +5,11 @@ import datetime
 from pipeline.report.charts import Bar, bars, escape
 from pipeline.report.people import people_section
 from pipeline.report.results import CACHED, FAILED, SUCCEEDED
+from pipeline.report.retrieval import retrieval_section
 from pipeline.report.sections import (
     data_section,
     number,
     ranking_section,
-    retrieval_section,
     section,
     table,
     training_section,
