@@ -1,7 +1,8 @@
 """What each signature of the servable is sent, as arrays by name."""
 
 import re
-from collections.abc import Iterable, Sequence
+import typing
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +19,84 @@ _ASSERTION = re.compile(r"assertion failed: (.*)")
 _PART = re.compile(r"\[([^\]]*)\]")
 
 Inputs = dict[str, np.ndarray]
+AnswerT = typing.TypeVar("AnswerT")
+
+
+class TypedCalls(typing.Generic[AnswerT]):
+    """The signatures as methods, whoever answers them."""
+
+    def recommend(
+        self,
+        request: Request,
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> AnswerT:
+        """Recommends k items to a user.
+
+        Args:
+          request: The user.
+          k: How many, at most what the servable retrieves.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+          ServerError: A server was asked, and does not answer.
+        """
+        return self._ask("recommend", recommend(request, k, exclude_item_ids))
+
+    def search(
+        self,
+        request: Request,
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> AnswerT:
+        """Finds k items for the request's query, the user's taste in mind.
+
+        Args:
+          request: The user and the query.
+          k: How many, at most what the servable retrieves.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses, as it does without a query.
+          ServerError: A server was asked, and does not answer.
+        """
+        return self._ask("search", recommend(request, k, exclude_item_ids))
+
+    def similar(
+        self,
+        item_ids: Sequence[str],
+        k: int = 10,
+        exclude_item_ids: Iterable[str] = (),
+    ) -> AnswerT:
+        """Finds k items like each of some; none for an unknown one.
+
+        Args:
+          item_ids: Like which; a row of the answer each.
+          k: How many.
+          exclude_item_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+          ServerError: A server was asked, and does not answer.
+        """
+        return self._ask("similar", similar(item_ids, k, exclude_item_ids))
+
+    def rank(self, request: Request, item_ids: Sequence[str]) -> AnswerT:
+        """Puts items in order for a user, best first; unknown ones fall out.
+
+        Args:
+          request: The user.
+          item_ids: What is put in order.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+          ServerError: A server was asked, and does not answer.
+        """
+        return self._ask("rank", rank(request, item_ids))
+
+    def _ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> AnswerT:
+        raise NotImplementedError
 
 
 def recommend(

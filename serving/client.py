@@ -7,8 +7,9 @@ server are tried again, others are not.
 
 import ipaddress
 import json
+import types
 import typing
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 
 import grpc
 import grpc.aio
@@ -17,6 +18,7 @@ import numpy as np
 from schema.errors import DaogouError, DataError
 from schema.settings import SettingsError
 from serving import calls, protos, tensors
+from serving.calls import AnswerT
 from serving.client_settings import (
     Answer,
     ClientSettings,
@@ -24,7 +26,6 @@ from serving.client_settings import (
     ServerError,
     Tls,
 )
-from serving.requests import Request
 
 __all__ = [
     "Answer",
@@ -38,87 +39,42 @@ __all__ = [
 
 _Code = grpc.StatusCode
 _LOCAL = "localhost"
-AnswerT = typing.TypeVar("AnswerT")
 
 
-class _Calls(typing.Generic[AnswerT]):
-    """The typed calls, whichever way they are made."""
+class _Caller(calls.TypedCalls[AnswerT]):
+    """A channel and what is sent over it, whichever way calls are made."""
 
-    def recommend(
+    def __init__(
         self,
-        request: Request,
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
-    ) -> AnswerT:
-        """Recommends k items to a user.
+        target: str,
+        settings: ClientSettings | None,
+        kind: types.ModuleType,
+    ):
+        """Opens a channel.
 
         Args:
-          request: The user.
-          k: How many.
-          exclude_item_ids: What must not come back.
+          target: host:port, or unix:path.
+          settings: Which model, and how.
+          kind: `grpc` or `grpc.aio`.
 
         Raises:
-          DataError: The server refuses; the message says what and why.
-          ServerError: It does not answer.
+          SettingsError: A token would be sent unencrypted to another host.
         """
-        return self._ask(
-            "recommend", calls.recommend(request, k, exclude_item_ids)
+        self._target = target
+        self._settings = settings or ClientSettings()
+        _check_token(target, self._settings)
+        tls = _credentials(self._settings)
+        options = _options(self._settings)
+        self._channel = (
+            kind.insecure_channel(target, options)
+            if tls is None
+            else kind.secure_channel(target, tls, options)
         )
-
-    def search(
-        self,
-        request: Request,
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
-    ) -> AnswerT:
-        """Finds k items for the request's query, the user's taste in mind.
-
-        Args:
-          request: The user and the query.
-          k: How many.
-          exclude_item_ids: What must not come back.
-
-        Raises:
-          DataError: The server refuses, as it does without a query.
-          ServerError: It does not answer.
-        """
-        return self._ask(
-            "search", calls.recommend(request, k, exclude_item_ids)
-        )
-
-    def similar(
-        self,
-        item_ids: Sequence[str],
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
-    ) -> AnswerT:
-        """Finds k items like each of some; none for an unknown one.
-
-        Args:
-          item_ids: Like which; a row of the answer each.
-          k: How many.
-          exclude_item_ids: What must not come back.
-
-        Raises:
-          DataError: The server refuses; the message says what and why.
-          ServerError: It does not answer.
-        """
-        return self._ask(
-            "similar", calls.similar(item_ids, k, exclude_item_ids)
-        )
-
-    def rank(self, request: Request, item_ids: Sequence[str]) -> AnswerT:
-        """Puts items in order for a user, best first; unknown ones fall out.
-
-        Args:
-          request: The user.
-          item_ids: What is put in order.
-
-        Raises:
-          DataError: The server refuses; the message says what and why.
-          ServerError: It does not answer.
-        """
-        return self._ask("rank", calls.rank(request, item_ids))
+        self._predict, self._status = _methods(self._channel)
+        self._options = {
+            "timeout": self._settings.timeout_seconds,
+            "metadata": _metadata(self._settings),
+        }
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
@@ -135,11 +91,14 @@ class _Calls(typing.Generic[AnswerT]):
         """
         return self._ask(signature, inputs)
 
-    def _ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> AnswerT:
-        raise NotImplementedError
+    def _translated(self, error: typing.Any, asked: str) -> DaogouError:
+        code, details = error.code(), error.details() or ""
+        if code in (_Code.INVALID_ARGUMENT, _Code.FAILED_PRECONDITION):
+            return DataError(f"{asked}: {calls.refusal(details)}")
+        return ServerError(code.name, f"{self._target}: {code.name}: {details}")
 
 
-class Client(_Calls[Answer]):
+class Client(_Caller[Answer]):
     """Calls that block; any number of threads may share one client."""
 
     def __init__(self, target: str, settings: ClientSettings | None = None):
@@ -152,18 +111,7 @@ class Client(_Calls[Answer]):
         Raises:
           SettingsError: A token would be sent unencrypted to another host.
         """
-        self._target = target
-        self._settings = settings or ClientSettings()
-        _check_token(target, self._settings)
-        tls = _credentials(self._settings)
-        options = _options(self._settings)
-        self._channel = (
-            grpc.insecure_channel(target, options)
-            if tls is None
-            else grpc.secure_channel(target, tls, options)
-        )
-        self._predict, self._status = _methods(self._channel)
-        self._metadata = _metadata(self._settings)
+        super().__init__(target, settings, grpc)
 
     def __enter__(self) -> typing.Self:
         return self
@@ -181,29 +129,21 @@ class Client(_Calls[Answer]):
         Raises:
           ServerError: The server does not answer, or has no such model.
         """
-        try:
-            found = self._status(
-                _status_request(self._settings),
-                timeout=self._settings.timeout_seconds,
-                metadata=self._metadata,
-            )
-        except grpc.RpcError as error:
-            raise _translated(error, self._target, "status") from error
-        return _available(found)
+        request = _status_request(self._settings)
+        return _available(self._call(self._status, request, "status"))
 
     def _ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> Answer:
+        request = _request(self._settings, signature, inputs)
+        return _answer(self._call(self._predict, request, signature))
+
+    def _call(self, method, request, asked: str) -> typing.Any:
         try:
-            response = self._predict(
-                _request(self._settings, signature, inputs),
-                timeout=self._settings.timeout_seconds,
-                metadata=self._metadata,
-            )
+            return method(request, **self._options)
         except grpc.RpcError as error:
-            raise _translated(error, self._target, signature) from error
-        return _answer(response)
+            raise self._translated(error, asked) from error
 
 
-class AsyncClient(_Calls[Awaitable[Answer]]):
+class AsyncClient(_Caller[Awaitable[Answer]]):
     """The same calls for asyncio; made and used in one event loop."""
 
     def __init__(self, target: str, settings: ClientSettings | None = None):
@@ -216,18 +156,7 @@ class AsyncClient(_Calls[Awaitable[Answer]]):
         Raises:
           SettingsError: A token would be sent unencrypted to another host.
         """
-        self._target = target
-        self._settings = settings or ClientSettings()
-        _check_token(target, self._settings)
-        tls = _credentials(self._settings)
-        options = _options(self._settings)
-        self._channel = (
-            grpc.aio.insecure_channel(target, options)
-            if tls is None
-            else grpc.aio.secure_channel(target, tls, options)
-        )
-        self._predict, self._status = _methods(self._channel)
-        self._metadata = _metadata(self._settings)
+        super().__init__(target, settings, grpc.aio)
 
     async def __aenter__(self) -> typing.Self:
         return self
@@ -245,28 +174,20 @@ class AsyncClient(_Calls[Awaitable[Answer]]):
         Raises:
           ServerError: The server does not answer, or has no such model.
         """
-        try:
-            found = await self._status(
-                _status_request(self._settings),
-                timeout=self._settings.timeout_seconds,
-                metadata=self._metadata,
-            )
-        except grpc.aio.AioRpcError as error:
-            raise _translated(error, self._target, "status") from error
-        return _available(found)
+        request = _status_request(self._settings)
+        return _available(await self._call(self._status, request, "status"))
 
     async def _ask(
         self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> Answer:
+        request = _request(self._settings, signature, inputs)
+        return _answer(await self._call(self._predict, request, signature))
+
+    async def _call(self, method, request, asked: str) -> typing.Any:
         try:
-            response = await self._predict(
-                _request(self._settings, signature, inputs),
-                timeout=self._settings.timeout_seconds,
-                metadata=self._metadata,
-            )
-        except grpc.aio.AioRpcError as error:
-            raise _translated(error, self._target, signature) from error
-        return _answer(response)
+            return await method(request, **self._options)
+        except grpc.RpcError as error:
+            raise self._translated(error, asked) from error
 
 
 def _options(settings: ClientSettings) -> list[tuple[str, typing.Any]]:
@@ -380,10 +301,3 @@ def _available(found: typing.Any) -> list[int]:
         ),
         reverse=True,
     )
-
-
-def _translated(error: typing.Any, target: str, signature: str) -> DaogouError:
-    code, details = error.code(), error.details() or ""
-    if code in (_Code.INVALID_ARGUMENT, _Code.FAILED_PRECONDITION):
-        return DataError(f"{signature}: {calls.refusal(details)}")
-    return ServerError(code.name, f"{target}: {code.name}: {details}")

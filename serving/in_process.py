@@ -1,7 +1,7 @@
 """Asks a pushed servable without a server, through its signatures."""
 
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +10,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from schema.errors import DataError
 from serving import calls, op_libraries
-from serving.requests import Request
 
 
-class Recommender:
+class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
     """A servable in this process; answers like TensorFlow Serving.
 
     Every answer is a dictionary of arrays [users, k] by output name:
@@ -55,94 +54,22 @@ class Recommender:
         ) as error:
             raise DataError(f"{folder} cannot be loaded: {error}") from error
 
-    def recommend(
-        self,
-        request: Request,
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
+    def _ask(
+        self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Recommends k items to a user.
-
-        Args:
-          request: The user.
-          k: How many, at most what the servable retrieves.
-          exclude_item_ids: What must not come back.
-
-        Raises:
-          DataError: The servable refuses; the message says what and why.
-        """
-        return self._call(
-            "recommend", calls.recommend(request, k, exclude_item_ids)
-        )
-
-    def search(
-        self,
-        request: Request,
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
-    ) -> dict[str, np.ndarray]:
-        """Finds k items for the request's query, the user's taste in mind.
-
-        Args:
-          request: The user and the query.
-          k: How many, at most what the servable retrieves.
-          exclude_item_ids: What must not come back.
-
-        Raises:
-          DataError: The servable refuses, as it does without a query.
-        """
-        return self._call(
-            "search", calls.recommend(request, k, exclude_item_ids)
-        )
-
-    def similar(
-        self,
-        item_ids: Sequence[str],
-        k: int = 10,
-        exclude_item_ids: Iterable[str] = (),
-    ) -> dict[str, np.ndarray]:
-        """Finds k items like each of some; none for an unknown one.
-
-        Args:
-          item_ids: Like which; a row of the answer each.
-          k: How many.
-          exclude_item_ids: What must not come back.
-
-        Raises:
-          DataError: The servable refuses; the message says what and why.
-        """
-        return self._call(
-            "similar", calls.similar(item_ids, k, exclude_item_ids)
-        )
-
-    def rank(
-        self, request: Request, item_ids: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """Puts items in order for a user, best first; unknown ones fall out.
-
-        Args:
-          request: The user.
-          item_ids: What is put in order.
-
-        Raises:
-          DataError: The servable refuses; the message says what and why.
-        """
-        return self._call("rank", calls.rank(request, item_ids))
-
-    def _call(self, name: str, inputs: dict) -> dict[str, np.ndarray]:
-        if name not in self._definitions:
+        if signature not in self._definitions:
             raise DataError(
-                f"the servable has no signature {name!r}; it has "
+                f"the servable has no signature {signature!r}; it has "
                 + ", ".join(sorted(self._definitions))
             )
         tensors = {
             key: tf.constant(inputs[key], info.dtype)
-            for key, info in self._definitions[name].inputs.items()
+            for key, info in self._definitions[signature].inputs.items()
         }
         try:
-            answer = self._model.signatures[name](**tensors)
+            answer = self._model.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
             raise DataError(
-                f"{name}: {calls.refusal(error.message)}"
+                f"{signature}: {calls.refusal(error.message)}"
             ) from error
         return {key: value.numpy() for key, value in answer.items()}
