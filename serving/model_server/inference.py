@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from collections.abc import Callable
 
 import grpc
 import numpy as np
@@ -52,20 +53,18 @@ class Inferrer:
         Raises:
           ServingError: The request or the signature does not fit.
         """
-        name, signature = _signature(servable, request.model_spec)
-        tensors = self._classification(signature)
-        values, count = self._run(
-            servable,
-            name,
-            request.input,
-            tensors,
-            timeout_seconds,
-            model=request.model_spec.name,
-            api="Classify",
-        )
         response = classification_pb2.ClassificationResponse()
+        _fill_classes(
+            response.result,
+            *self._one(
+                servable,
+                request,
+                self._classification,
+                timeout_seconds,
+                api="Classify",
+            ),
+        )
         _fill_spec(response.model_spec, request.model_spec, version)
-        _fill_classes(response.result, signature, values, count)
         return response
 
     def regress(
@@ -80,20 +79,18 @@ class Inferrer:
         Raises:
           ServingError: The request or the signature does not fit.
         """
-        name, signature = _signature(servable, request.model_spec)
-        tensors = self._regression(signature)
-        values, count = self._run(
-            servable,
-            name,
-            request.input,
-            tensors,
-            timeout_seconds,
-            model=request.model_spec.name,
-            api="Regress",
-        )
         response = regression_pb2.RegressionResponse()
+        _fill_regressions(
+            response.result,
+            *self._one(
+                servable,
+                request,
+                self._regression,
+                timeout_seconds,
+                api="Regress",
+            ),
+        )
         _fill_spec(response.model_spec, request.model_spec, version)
-        _fill_regressions(response.result, signature, values, count)
         return response
 
     def multi_inference(
@@ -143,6 +140,32 @@ class Inferrer:
                     result.regression_result, signature, values, count
                 )
         return response
+
+    def _one(
+        self,
+        servable: Servable,
+        request: typing.Any,
+        tensors_of: Callable[[Signature], list[str]],
+        timeout_seconds: float | None,
+        *,
+        api: str,
+    ) -> tuple[Signature, dict[str, np.ndarray], int]:
+        """Runs the one signature that a request names.
+
+        Returns:
+          The signature, values by tensor, and how many examples.
+        """
+        name, signature = _signature(servable, request.model_spec)
+        values, count = self._run(
+            servable,
+            name,
+            request.input,
+            tensors_of(signature),
+            timeout_seconds,
+            model=request.model_spec.name,
+            api=api,
+        )
+        return signature, values, count
 
     def _task(self, request, task, servable, before):
         """Returns the name of a task's signature, and its tensors."""

@@ -21,30 +21,24 @@ def examples(*values):
     return given
 
 
-@pytest.fixture(scope="module")
-def classify(prediction):
+def asking(method, kind):
+    """Returns what asks one method, with requests of its kind."""
+
     def ask(signature, given, name=EXAMPLES):
-        return prediction.Classify(
-            classification_pb2.ClassificationRequest(
-                model_spec=spec(name, signature), input=given
-            ),
-            timeout=SECONDS,
-        )
+        asked = kind(model_spec=spec(name, signature), input=given)
+        return method(asked, timeout=SECONDS)
 
     return ask
+
+
+@pytest.fixture(scope="module")
+def classify(prediction):
+    return asking(prediction.Classify, classification_pb2.ClassificationRequest)
 
 
 @pytest.fixture(scope="module")
 def regress(prediction):
-    def ask(signature, given, name=EXAMPLES):
-        return prediction.Regress(
-            regression_pb2.RegressionRequest(
-                model_spec=spec(name, signature), input=given
-            ),
-            timeout=SECONDS,
-        )
-
-    return ask
+    return asking(prediction.Regress, regression_pb2.RegressionRequest)
 
 
 def task(signature, method, name=EXAMPLES):
