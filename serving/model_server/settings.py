@@ -7,11 +7,20 @@ from schema.settings import Settings, SettingsError
 
 AS_FIELD, AS_CONTENT = "as_proto_field", "as_proto_content"
 _PORTS = 65535
+_MOST = 2**31 - 1
+_FROM_0, _FROM_1 = (0, _MOST), (1, _MOST)
 
 
-def _flag(default: typing.Any, help_text: str, *, ours: bool = False):
+def _flag(
+    default: typing.Any,
+    help_text: str,
+    limits: tuple[float, float] | None = None,
+    *,
+    ours: bool = False,
+):
     return dataclasses.field(
-        default=default, metadata={"help": help_text, "ours": ours}
+        default=default,
+        metadata={"help": help_text, "limits": limits, "ours": ours},
     )
 
 
@@ -19,19 +28,21 @@ def _flag(default: typing.Any, help_text: str, *, ours: bool = False):
 class ServerSettings(Settings):
     """Flags by name; what each means stands in its `help`."""
 
-    port: int = _flag(8500, "Port of the gRPC API; 0 takes a free one.")
+    port: int = _flag(
+        8500, "Port of the gRPC API; 0 takes a free one.", (0, _PORTS)
+    )
     host: str = _flag(
         "127.0.0.1", "Address to listen on; 0.0.0.0 is all of them.", ours=True
     )
     grpc_socket_path: str = _flag("", "Also listen on this UNIX socket.")
     rest_api_port: int = _flag(
-        0, "Port of the REST API; 0 is none, -1 takes a free one."
+        0, "Port of the REST API; 0 is none, -1 takes a free one.", (-1, _PORTS)
     )
     rest_api_num_threads: int = _flag(
-        8, "Threads that answer requests of the REST API."
+        8, "Threads that answer requests of the REST API.", _FROM_1
     )
     rest_api_timeout_in_ms: int = _flag(
-        30_000, "How long a request of the REST API may take."
+        30_000, "How long a request of the REST API may take.", _FROM_1
     )
     rest_api_enable_cors_support: bool = _flag(
         False, "Let pages of other sites call the REST API."
@@ -46,10 +57,10 @@ class ServerSettings(Settings):
         "labels; --model_name and --model_base_path do not count then.",
     )
     model_config_file_poll_wait_seconds: int = _flag(
-        0, "How often --model_config_file is read again; 0 is never."
+        0, "How often --model_config_file is read again; 0 is never.", _FROM_0
     )
     file_system_poll_wait_seconds: int = _flag(
-        1, "How often to look for new versions; 0 is once."
+        1, "How often to look for new versions; 0 is once.", _FROM_0
     )
     allow_version_labels_for_unavailable_models: bool = _flag(
         False, "Let a new label name a version that is not loaded yet."
@@ -57,9 +68,11 @@ class ServerSettings(Settings):
     force_allow_any_version_labels_for_unavailable_models: bool = _flag(
         False, "Let any label name a version that is not loaded yet."
     )
-    num_load_threads: int = _flag(1, "Versions that may load side by side.")
+    num_load_threads: int = _flag(
+        1, "Versions that may load side by side.", _FROM_1
+    )
     max_num_load_retries: int = _flag(
-        5, "How often a load that failed is tried again."
+        5, "How often a load that failed is tried again.", _FROM_0
     )
     load_retry_interval_micros: int = _flag(
         60_000_000, "Microseconds from one try to the next."
@@ -68,18 +81,24 @@ class ServerSettings(Settings):
         True, "Play assets.extra/tf_serving_warmup_requests after a load."
     )
     num_request_iterations_for_warmup: int = _flag(
-        1, "How often each warm-up request is played."
+        1, "How often each warm-up request is played.", _FROM_1
     )
     saved_model_tags: str = _flag(
         "serve", "Tags of the graph to load, separated by commas."
     )
     tensorflow_session_parallelism: int = _flag(
-        0, "Threads of an op and of a graph; 0 leaves it to TensorFlow."
+        0,
+        "Threads of an op and of a graph; 0 leaves it to TensorFlow.",
+        _FROM_0,
     )
-    tensorflow_intra_op_parallelism: int = _flag(0, "Threads of one op.")
-    tensorflow_inter_op_parallelism: int = _flag(0, "Ops side by side.")
+    tensorflow_intra_op_parallelism: int = _flag(
+        0, "Threads of one op.", _FROM_0
+    )
+    tensorflow_inter_op_parallelism: int = _flag(
+        0, "Ops side by side.", _FROM_0
+    )
     per_process_gpu_memory_fraction: float = _flag(
-        0.0, "Share of a GPU's memory to take, 0 to 1; 0 lets it grow."
+        0.0, "Share of a GPU's memory to take, 0 to 1; 0 lets it grow.", (0, 1)
     )
     enable_batching: bool = _flag(
         False, "Run requests of several clients as one batch."
@@ -95,7 +114,7 @@ class ServerSettings(Settings):
         "", "Options of the gRPC server: name=value,name=value."
     )
     grpc_max_threads: int = _flag(
-        32, "Threads that answer requests of the gRPC API."
+        32, "Threads that answer requests of the gRPC API.", _FROM_1
     )
     enable_grpc_healthcheck_service: bool = _flag(
         False, "Answer grpc.health.v1."
@@ -113,16 +132,25 @@ class ServerSettings(Settings):
         True, "Answer HandleReloadConfigRequest.", ours=True
     )
     max_request_bytes: int = _flag(
-        2**31 - 1, "Bytes of the largest request and tensor.", ours=True
+        _MOST,
+        "Bytes of the largest request and tensor.",
+        (1024, _MOST),
+        ours=True,
     )
     max_queued_requests: int = _flag(
-        1000, "Requests that may wait for a thread, on each port.", ours=True
+        1000,
+        "Requests that may wait for a thread, on each port.",
+        _FROM_0,
+        ours=True,
     )
     max_rest_connections: int = _flag(
-        4096, "Connections that the REST API keeps open.", ours=True
+        4096, "Connections that the REST API keeps open.", _FROM_1, ours=True
     )
     shutdown_grace_seconds: int = _flag(
-        30, "How long accepted requests may take after SIGTERM.", ours=True
+        30,
+        "How long accepted requests may take after SIGTERM.",
+        _FROM_0,
+        ours=True,
     )
 
     def __post_init__(self):
@@ -131,30 +159,14 @@ class ServerSettings(Settings):
         Raises:
           SettingsError: A flag has a value that is not allowed.
         """
-        self._check_range("port", 0, _PORTS)
-        self._check_range("rest_api_port", -1, _PORTS)
-        for name in (
-            "rest_api_num_threads",
-            "grpc_max_threads",
-            "num_load_threads",
-            "num_request_iterations_for_warmup",
-            "rest_api_timeout_in_ms",
-            "max_rest_connections",
-        ):
-            self._check_range(name, 1, 2**31 - 1)
-        for name in (
-            "model_config_file_poll_wait_seconds",
-            "file_system_poll_wait_seconds",
-            "max_num_load_retries",
-            "max_queued_requests",
-            "shutdown_grace_seconds",
-            "tensorflow_session_parallelism",
-            "tensorflow_intra_op_parallelism",
-            "tensorflow_inter_op_parallelism",
-        ):
-            self._check_range(name, 0, 2**31 - 1)
-        self._check_range("per_process_gpu_memory_fraction", 0, 1)
-        self._check_range("max_request_bytes", 1024, 2**31 - 1)
+        for field in dataclasses.fields(self):
+            if limits := field.metadata["limits"]:
+                low, high = limits
+                self.check(
+                    field.name,
+                    low <= getattr(self, field.name) <= high,
+                    f"{low} to {high}",
+                )
         option = "predict_response_tensor_serialization_option"
         self.check(
             option,
@@ -195,10 +207,6 @@ class ServerSettings(Settings):
             number = value.lstrip("-").isdigit()
             options.append((name, int(value) if number else value))
         return options
-
-    def _check_range(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        self.check(name, low <= value <= high, f"{low} to {high}")
 
     def check(self, field: str, ok: bool, allowed: str) -> None:
         """Raises unless `ok`, naming the flag as the command line has it."""
