@@ -94,17 +94,9 @@ def run(
     model = dataclasses.replace(model, complete_catalogue=False)
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        raw_train = requests.split_files(
-            str(artifacts.examples), "sequence_train"
+        out, sources = hold_out(
+            artifacts, work, share=options.share, seed=options.seed
         )
-        out = held_out.choose(
-            raw_train,
-            share=options.share,
-            most_events=MOST_EVENTS,
-            seed=options.seed,
-        )
-        held_out.write_split(raw_train, work / "raw/Split-sequence_train", out)
-        sources = without(artifacts.sources, work / "transformed", out)
         texts = {
             "text": sources,
             "no text": dataclasses.replace(
@@ -140,7 +132,30 @@ class Trained:
     epochs: int
 
 
-def without(
+def hold_out(
+    artifacts: Artifacts, work: pathlib.Path, *, share: float, seed: int
+) -> tuple[held_out.HeldOut, trainer.Sources]:
+    """Draws items and takes their steps out of what training reads.
+
+    Args:
+      artifacts: Of a finished run; they stay as they are.
+      work: Folder for what is left: raw sequences under `raw`, and what the
+        returned sources name.
+      share: Of the items that training saw, for each of the two samples.
+      seed: Of the draw.
+
+    Returns:
+      What was drawn, and the sources without it.
+    """
+    raw_train = requests.split_files(str(artifacts.examples), "sequence_train")
+    out = held_out.choose(
+        raw_train, share=share, most_events=MOST_EVENTS, seed=seed
+    )
+    held_out.write_split(raw_train, work / "raw/Split-sequence_train", out)
+    return out, _without(artifacts.sources, work / "transformed", out)
+
+
+def _without(
     sources: trainer.Sources, folder: pathlib.Path, out: held_out.HeldOut
 ) -> trainer.Sources:
     """Returns the sources with the steps of held-out items gone."""

@@ -13,7 +13,7 @@ import tempfile
 
 import numpy as np
 
-from benchmarks import coldstart, held_out
+from benchmarks import coldstart
 from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.evaluation import (
     Result,
@@ -90,18 +90,8 @@ def run(
     model = dataclasses.replace(model, complete_catalogue=False)
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        raw_train = requests.split_files(
-            str(artifacts.examples), "sequence_train"
-        )
-        out = held_out.choose(
-            raw_train,
-            share=options.share,
-            most_events=coldstart.MOST_EVENTS,
-            seed=options.seed,
-        )
-        held_out.write_split(raw_train, work / "raw/Split-sequence_train", out)
-        sources = coldstart.without(
-            artifacts.sources, work / "transformed", out
+        out, sources = coldstart.hold_out(
+            artifacts, work, share=options.share, seed=options.seed
         )
         trained, told = {}, {}
         for number, (name, tuning) in enumerate(_contenders(options).items()):

@@ -13,6 +13,15 @@ if typing.TYPE_CHECKING:
     from cli.main import Session
 
 
+held_out_share = click.option(
+    "--share",
+    type=click.FloatRange(0, 0.5),
+    default=0.2,
+    show_default=True,
+    help="Of the items, for those unseen and those seen up to 5 times.",
+)
+
+
 @click.command(
     epilog=options.examples(
         "daogou bench coldstart --preset demo",
@@ -20,13 +29,7 @@ if typing.TYPE_CHECKING:
         "--json coldstart.json",
     )
 )
-@click.option(
-    "--share",
-    type=click.FloatRange(0, 0.5),
-    default=0.2,
-    show_default=True,
-    help="Of the items, for those unseen and those seen up to 5 times.",
-)
+@held_out_share
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -67,16 +70,15 @@ def coldstart(
             presets.by_name(report.preset).retrieval_evaluation,
             benchmark.Options(share=share, max_epochs=epochs or 0),
         )
-    groups = list(result["queries"])
-    rows = [
-        (method, [f"{found[group]['recall@50']:.3f}" for group in groups])
+    metric = "recall@50"
+    figures = {
+        method: {group: told[metric] for group, told in found.items()}
         for method, found in result["methods"].items()
-    ]
-    rows.append(
-        ("random", [f"{result['random']['recall@50']:.3f}"] * len(groups))
+    }
+    figures["random"] = dict.fromkeys(
+        result["queries"], result["random"][metric]
     )
-    names = [f"{name} ({result['queries'][name]})" for name in groups]
-    print_table("recall@50 by how often the target was seen", names, rows)
+    print_by_group(metric, result["queries"], figures)
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
 
@@ -205,6 +207,26 @@ def search(
         click.echo(f"missed: {missed['query']} → {', '.join(leaves)}")
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
+
+
+def print_by_group(
+    metric: str, queries: dict[str, int], figures: dict[str, dict[str, float]]
+) -> None:
+    """Prints a metric by how often the target was seen.
+
+    Args:
+      metric: Its name.
+      queries: How many, by group.
+      figures: By contender and group.
+    """
+    print_table(
+        f"{metric} by how often the target was seen",
+        [f"{group} ({count})" for group, count in queries.items()],
+        [
+            (name, [f"{found[group]:.3f}" for group in queries])
+            for name, found in figures.items()
+        ],
+    )
 
 
 def print_table(

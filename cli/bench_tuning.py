@@ -7,7 +7,7 @@ import click
 
 from cli import options
 from cli.bench_answers import check_folder, json_file, write
-from cli.bench_quality import print_table
+from cli.bench_quality import held_out_share, print_by_group
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
@@ -30,13 +30,7 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="What of the encoder is trained; may be given again.",
 )
-@click.option(
-    "--share",
-    type=click.FloatRange(0, 0.5),
-    default=0.2,
-    show_default=True,
-    help="Of the items, for those unseen and those seen up to 5 times.",
-)
+@held_out_share
 @click.option(
     "--texts",
     type=click.IntRange(min=1),
@@ -109,12 +103,12 @@ def fine_tuning(
                 seconds=seconds,
             ),
         )
-    groups = list(result["queries"])
-    rows = [
-        (name, [f"{told['groups'][group]['ndcg@10']:.3f}" for group in groups])
+    figures = {
+        name: {
+            group: told["groups"][group]["ndcg@10"] for group in told["groups"]
+        }
         for name, told in result["contenders"].items()
-    ]
-    names = [f"{name} ({result['queries'][name]})" for name in groups]
-    print_table("nDCG@10 by how often the target was seen", names, rows)
+    }
+    print_by_group("nDCG@10", result["queries"], figures)
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
