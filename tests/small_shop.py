@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.requests import REQUEST, request_spec
+from serving.requests import Request
 
 NUM_ITEMS = 300
 DIMENSION = 8
@@ -22,6 +23,15 @@ ITEM_IDS = [f"i{n}" for n in range(NUM_ITEMS)]
 TITLES = [f"{WORDS[n % 3]} {n}号" for n in range(NUM_ITEMS)]
 # Every tenth item is sold out.
 SOLD_OUT = [f"i{n}" for n in range(0, NUM_ITEMS, 10)]
+# Who likes the first category.
+MICE = Request(
+    history_item_ids=["i3", "i6", "i9"],
+    history_event_types=["click", "click", "buy"],
+    history_queries=["", "鼠标", ""],
+    history_timestamps=[1, 2, 3],
+    timestamp=4,
+    city="杭州",
+)
 
 
 class SmallModel(tf.Module):

@@ -9,10 +9,19 @@ import pyarrow.parquet as pq
 import pytest
 
 import models  # noqa: F401  before TensorFlow: chooses Keras 2
+from models.settings import ModelSettings
 
 HEADS = ("click=click,cart,buy", "buy=buy")
 START = 1_700_000_000
 NUM_ITEMS, NUM_USERS, STEPS = 24, 40, 12
+# As small as a model can be that still learns the shop.
+MODEL = ModelSettings(
+    heads=HEADS,
+    positive_event_types=("click",),
+    max_history=10,
+    dimension=16,
+    num_blocks=1,
+)
 
 
 def example(**values):

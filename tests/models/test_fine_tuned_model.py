@@ -16,7 +16,7 @@ from models import new_items, trainer
 from models.index.settings import IndexSettings
 from models.serving_graph.serving_recommender import standard_scores
 from models.serving_graph.settings import ServableSettings
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.hub import TextEncoder
 from schema.errors import DataError
@@ -25,13 +25,6 @@ from tests.components.servable.test_building import request
 from tests.encoders import write_tiny_bert
 from tests.models import conftest as shop
 
-SETTINGS = ModelSettings(
-    heads=shop.HEADS,
-    positive_event_types=("click",),
-    max_history=10,
-    dimension=16,
-    num_blocks=1,
-)
 TRAINING = TrainingSettings(
     max_epochs=1,
     ranking_epochs=1,
@@ -90,7 +83,7 @@ def run(sources, tmp_path_factory):
         sources,
         str(root / "model"),
         str(root / "run"),
-        SETTINGS,
+        shop.MODEL,
         TRAINING,
         fine_tuning=TUNING,
     )
@@ -193,7 +186,7 @@ def train(sources, folder, tuning=TUNING, training=TRAINING):
         sources,
         str(folder / "model"),
         str(folder / "run"),
-        SETTINGS,
+        shop.MODEL,
         training,
         fine_tuning=tuning,
     )

@@ -9,18 +9,17 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import new_items, trainer
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import TrainingSettings
 from schema.errors import DataError
 from tests.encoders import HIDDEN, write_tiny_bert
-from tests.models.conftest import NUM_ITEMS, START, example, write_text_vectors
-
-SETTINGS = ModelSettings(
-    heads=("click=click,cart,buy", "buy=buy"),
-    positive_event_types=("click",),
-    max_history=10,
-    dimension=16,
-    num_blocks=1,
+from tests.models.conftest import (
+    MODEL,
+    NUM_ITEMS,
+    START,
+    example,
+    write_text_vectors,
 )
+
 TRAINING = TrainingSettings(
     max_epochs=2, ranking_epochs=1, sequence_batch=20, ranking_batch=64
 )
@@ -71,7 +70,7 @@ def model_dir(tiny_shop, tmp_path_factory):
         dataclasses.replace(tiny_shop, text_vectors=str(root / "text")),
         str(root / "model"),
         str(root / "run"),
-        SETTINGS,
+        MODEL,
         TRAINING,
     )
     return root / "model"

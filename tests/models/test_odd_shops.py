@@ -8,15 +8,9 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import trainer
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import TrainingSettings
+from tests.models.conftest import MODEL
 
-SETTINGS = ModelSettings(
-    heads=("click=click,cart,buy", "buy=buy"),
-    positive_event_types=("click",),
-    max_history=10,
-    dimension=16,
-    num_blocks=1,
-)
 TRAINING = TrainingSettings(
     max_epochs=4,
     validate_every=2,
@@ -44,7 +38,7 @@ def rewritten(sources, root, change):
 def trained(sources, root):
     """Trains and loads the model, and the history of its training."""
     history = trainer.train(
-        sources, str(root / "model"), str(root / "run"), SETTINGS, TRAINING
+        sources, str(root / "model"), str(root / "run"), MODEL, TRAINING
     )
     return tf.saved_model.load(str(root / "model")), history
 

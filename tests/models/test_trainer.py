@@ -1,5 +1,6 @@
 """The whole of training on a tiny shop, and the model in a new process."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,16 +12,10 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import trainer
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import TrainingSettings
+from tests.models.conftest import MODEL
 
-SETTINGS = ModelSettings(
-    heads=("click=click,cart,buy", "buy=buy"),
-    positive_event_types=("click",),
-    max_history=10,
-    dimension=16,
-    num_blocks=1,
-    dropout=0.1,
-)
+SETTINGS = dataclasses.replace(MODEL, dropout=0.1)
 TRAINING = TrainingSettings(
     max_epochs=60,
     validate_every=10,

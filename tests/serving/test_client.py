@@ -29,15 +29,6 @@ from tests import small_shop
 from tests.serving.asking import http
 from tests.serving.foreign_models import HALF
 
-MICE = Request(
-    history_item_ids=["i3", "i6", "i9"],
-    history_event_types=["click", "click", "buy"],
-    history_queries=["", "鼠标", ""],
-    history_timestamps=[1, 2, 3],
-    timestamp=4,
-    city="杭州",
-)
-
 
 @pytest.fixture(scope="module")
 def shop(shop_servable, tmp_path_factory):
@@ -80,16 +71,19 @@ def same(answer, outputs):
 
 def test_answers_as_the_model_in_this_process(shop, client):
     model = shop[1]
-    answer = client.recommend(MICE, 5, ["i12"])
+    answer = client.recommend(small_shop.MICE, 5, ["i12"])
     assert answer.version == 3
-    same(answer, model.recommend(MICE, 5, ["i12"]))
+    same(answer, model.recommend(small_shop.MICE, 5, ["i12"]))
     query = Request(query="电饭煲", timestamp=4)
     same(client.search(query, 4), model.search(query, 4))
     same(
         client.similar(["i1", "nope"], 4, ["i4"]),
         model.similar(["i1", "nope"], 4, ["i4"]),
     )
-    same(client.rank(MICE, ["i1", "i12"]), model.rank(MICE, ["i1", "i12"]))
+    same(
+        client.rank(small_shop.MICE, ["i1", "i12"]),
+        model.rank(small_shop.MICE, ["i1", "i12"]),
+    )
 
 
 @pytest.mark.parametrize("signature", ["recommend", "search", "similar"])
@@ -98,7 +92,10 @@ def test_a_call_without_a_deadline_is_answered_alike(shop, signature):
     target, model, _ = shop
     query = Request(query="电饭煲", timestamp=4)
     inputs, expected = {
-        "recommend": (calls.recommend(MICE, 5), model.recommend(MICE, 5)),
+        "recommend": (
+            calls.recommend(small_shop.MICE, 5),
+            model.recommend(small_shop.MICE, 5),
+        ),
         "search": (calls.recommend(query, 5), model.search(query, 5)),
         "similar": (calls.similar(["i1"], 5), model.similar(["i1"], 5)),
     }[signature]
@@ -120,12 +117,12 @@ def test_a_call_without_a_deadline_is_answered_alike(shop, signature):
 def test_rest_needs_only_what_has_no_default(shop):
     _, model, rest = shop
     inputs = {
-        "history_item_ids": [list(MICE.history_item_ids)],
-        "history_event_types": [list(MICE.history_event_types)],
-        "history_queries": [list(MICE.history_queries)],
-        "history_timestamps": [list(MICE.history_timestamps)],
-        "timestamp": [MICE.timestamp],
-        "city": [MICE.city],
+        "history_item_ids": [list(small_shop.MICE.history_item_ids)],
+        "history_event_types": [list(small_shop.MICE.history_event_types)],
+        "history_queries": [list(small_shop.MICE.history_queries)],
+        "history_timestamps": [list(small_shop.MICE.history_timestamps)],
+        "timestamp": [small_shop.MICE.timestamp],
+        "city": [small_shop.MICE.city],
         "k": 3,
     }
     status, answer = http(
@@ -135,7 +132,7 @@ def test_rest_needs_only_what_has_no_default(shop):
         {"signature_name": "recommend", "inputs": inputs},
     )
     assert status == 200
-    expected = model.recommend(MICE, 3)
+    expected = model.recommend(small_shop.MICE, 3)
     ids = [item_id.decode() for item_id in expected["item_ids"][0]]
     assert answer["outputs"]["item_ids"] == [ids]
     assert answer["outputs"]["titles"][0][0].startswith("无线鼠标")
@@ -153,7 +150,7 @@ def test_rest_needs_only_what_has_no_default(shop):
 
 
 def test_items_are_typed(client):
-    items = client.recommend(MICE, 3).items()
+    items = client.recommend(small_shop.MICE, 3).items()
     assert [int(item.item_id[1:]) % 3 for item in items] == [0, 0, 0]
     first = items[0]
     number = int(first.item_id[1:])
@@ -169,12 +166,12 @@ def test_items_are_typed(client):
 
 def test_says_what_the_server_refuses(client):
     with pytest.raises(DataError) as caught:
-        client.recommend(MICE, 51)
+        client.recommend(small_shop.MICE, 51)
     assert str(caught.value) == "recommend: k must be 1 to 50, but is 51"
     with pytest.raises(DataError, match="search: query must not be empty"):
-        client.search(MICE)
+        client.search(small_shop.MICE)
     with pytest.raises(DataError, match="k is 'many'; needed: int32"):
-        client.recommend(MICE, "many")
+        client.recommend(small_shop.MICE, "many")
     with pytest.raises(DataError, match='key "intent" not found'):
         client.predict("intent", {})
 
@@ -182,7 +179,7 @@ def test_says_what_the_server_refuses(client):
 def test_pins_a_version_or_says_that_it_is_not_there(shop):
     with Client(shop[0], ClientSettings(version=3)) as pinned:
         assert pinned.available_versions() == [3]
-        assert pinned.recommend(MICE).version == 3
+        assert pinned.recommend(small_shop.MICE).version == 3
     for settings, error, part in (
         (ClientSettings(version=2), ServerError, "Specific.daogou, 2."),
         (ClientSettings(model="other"), ServerError, "Latest.other."),
@@ -190,7 +187,7 @@ def test_pins_a_version_or_says_that_it_is_not_there(shop):
     ):
         with Client(shop[0], settings) as asking:
             with pytest.raises(error, match=part) as caught:
-                asking.recommend(MICE)
+                asking.recommend(small_shop.MICE)
             if error is ServerError:
                 assert caught.value.code == "NOT_FOUND"
                 with pytest.raises(ServerError, match="Could not find"):
@@ -198,9 +195,11 @@ def test_pins_a_version_or_says_that_it_is_not_there(shop):
 
 
 def test_many_threads_share_a_client(client):
-    expected = client.recommend(MICE, 5).outputs["item_ids"].tolist()
+    expected = client.recommend(small_shop.MICE, 5).outputs["item_ids"].tolist()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: client.recommend(MICE, 5), range(40)))
+        answers = list(
+            pool.map(lambda _: client.recommend(small_shop.MICE, 5), range(40))
+        )
     for answer in answers:
         assert answer.outputs["item_ids"].tolist() == expected
 
@@ -210,16 +209,16 @@ def test_asyncio(shop, client):
         async with AsyncClient(shop[0]) as asking:
             versions = await asking.available_versions()
             answers = await asyncio.gather(
-                *(asking.recommend(MICE, n) for n in range(1, 9))
+                *(asking.recommend(small_shop.MICE, n) for n in range(1, 9))
             )
             with pytest.raises(DataError, match="k must be 1 to 50"):
-                await asking.recommend(MICE, 51)
+                await asking.recommend(small_shop.MICE, 51)
             return versions, answers
 
     versions, answers = asyncio.run(ask())
     assert versions == [3]
     for n, answer in enumerate(answers, start=1):
-        same(answer, client.recommend(MICE, n).outputs)
+        same(answer, client.recommend(small_shop.MICE, n).outputs)
 
 
 class Flaky:

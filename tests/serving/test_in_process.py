@@ -11,28 +11,18 @@ def recommender(shop_servable):
     return Recommender(shop_servable)
 
 
-MICE = Request(
-    history_item_ids=["i3", "i6", "i9"],
-    history_event_types=["click", "click", "buy"],
-    history_queries=["", "鼠标", ""],
-    history_timestamps=[1, 2, 3],
-    timestamp=4,
-    city="杭州",
-)
-
-
 def ids(answer, row=0):
     return [item_id.decode() for item_id in answer["item_ids"][row]]
 
 
 def test_recommends_of_the_liked_category(recommender):
-    answer = recommender.recommend(MICE, 5)
+    answer = recommender.recommend(small_shop.MICE, 5)
     assert {int(i[1:]) % 3 for i in ids(answer)} == {0}
     title = answer["titles"][0][0].decode()
     assert title == small_shop.TITLES[int(ids(answer)[0][1:])]
     assert answer["categories"][0][0].decode() == small_shop.CATEGORIES[0]
     assert answer["p_click"].shape == (1, 5)
-    again = recommender.recommend(MICE, 5, ids(answer)[:2])
+    again = recommender.recommend(small_shop.MICE, 5, ids(answer)[:2])
     assert not set(ids(answer)[:2]) & set(ids(again))
     assert ids(again)[:3] == ids(answer)[2:]
 
@@ -49,19 +39,19 @@ def test_finds_similar_items(recommender):
 
 
 def test_ranks_what_is_given(recommender):
-    answer = recommender.rank(MICE, ["i1", "i12", "i2", "i15"])
+    answer = recommender.rank(small_shop.MICE, ["i1", "i12", "i2", "i15"])
     assert set(ids(answer)[:2]) == {"i12", "i15"}
 
 
 def test_says_what_the_servable_refuses(recommender):
     with pytest.raises(DataError) as caught:
-        recommender.recommend(MICE, 51)
+        recommender.recommend(small_shop.MICE, 51)
     assert str(caught.value) == "recommend: k must be 1 to 50, but is 51"
     with pytest.raises(DataError) as caught:
-        recommender.search(MICE)
+        recommender.search(small_shop.MICE)
     assert str(caught.value) == "search: query must not be empty"
     with pytest.raises(DataError) as caught:
-        recommender.rank(MICE, [])
+        recommender.rank(small_shop.MICE, [])
     assert "item_ids has no columns" in str(caught.value)
     with pytest.raises(DataError, match="timestamp is"):
         recommender.recommend(Request(timestamp="yesterday"))
