@@ -1,4 +1,10 @@
-"""What each signature of the servable is sent, as arrays by name."""
+"""What each signature of the servable is sent, as arrays by name.
+
+Histories, exclusions and candidates begin with an empty entry, which means
+nothing to the servable: where a server joins requests to batches, it repeats
+the first entry of the shorter ones until all are as long, and takes none that
+has no entry at all.
+"""
 
 import re
 import typing
@@ -42,7 +48,9 @@ class TypedCalls(typing.Generic[AnswerT]):
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("recommend", recommend(request, k, exclude_item_ids))
+        return self._ask(
+            "recommend", recommend(request, k, exclude_item_ids), k
+        )
 
     def search(
         self,
@@ -61,7 +69,7 @@ class TypedCalls(typing.Generic[AnswerT]):
           DataError: The servable refuses, as it does without a query.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("search", recommend(request, k, exclude_item_ids))
+        return self._ask("search", recommend(request, k, exclude_item_ids), k)
 
     def similar(
         self,
@@ -80,7 +88,7 @@ class TypedCalls(typing.Generic[AnswerT]):
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("similar", similar(item_ids, k, exclude_item_ids))
+        return self._ask("similar", similar(item_ids, k, exclude_item_ids), k)
 
     def rank(self, request: Request, item_ids: Sequence[str]) -> AnswerT:
         """Puts items in order for a user, best first; unknown ones fall out.
@@ -93,9 +101,15 @@ class TypedCalls(typing.Generic[AnswerT]):
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("rank", rank(request, item_ids))
+        return self._ask("rank", rank(request, item_ids), len(item_ids))
 
-    def _ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> AnswerT:
+    def _ask(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        slots: int | None = None,
+    ) -> AnswerT:
+        """Calls a signature; `slots` cuts the rows of its answer."""
         raise NotImplementedError
 
 
@@ -107,7 +121,7 @@ def recommend(
     Raises:
       DataError: A value is of another type than its input.
     """
-    return _user(request) | _limits(k, exclude_item_ids)
+    return _user(request) | _limits(1, k, exclude_item_ids)
 
 
 def similar(
@@ -119,7 +133,7 @@ def similar(
       DataError: A value is of another type than its input.
     """
     return {"item_ids": _array("item_ids", list(item_ids))} | _limits(
-        k, exclude_item_ids
+        len(item_ids), k, exclude_item_ids
     )
 
 
@@ -127,9 +141,24 @@ def rank(request: Request, item_ids: Sequence[str]) -> Inputs:
     """Returns the inputs of `rank`, for one user.
 
     Raises:
-      DataError: A value is of another type than its input.
+      DataError: A value is of another type than its input, or there are no
+        items.
     """
-    return _user(request) | {"item_ids": _array("item_ids", [list(item_ids)])}
+    if not item_ids:
+        raise DataError("rank: item_ids has no columns; send at least one")
+    return _user(request) | {"item_ids": _array("item_ids", [["", *item_ids]])}
+
+
+def cut(
+    outputs: Mapping[str, np.ndarray], slots: int | None
+) -> dict[str, np.ndarray]:
+    """Returns the first slots of each row, all of them for None.
+
+    A batch is as wide as the widest request in it.
+    """
+    if slots is None:
+        return dict(outputs)
+    return {name: array[:, :slots] for name, array in outputs.items()}
 
 
 def refusal(text: str) -> str:
@@ -147,17 +176,21 @@ def refusal(text: str) -> str:
 def _user(request: Request) -> Inputs:
     """Returns the request as a batch of one."""
     return {
-        name: _array(name, [list(value) if name in HISTORY_FIELDS else value])
+        name: _array(
+            name,
+            [[0 if name in _TYPES else "", *value]]
+            if name in HISTORY_FIELDS
+            else [value],
+        )
         for name, value in vars(request).items()
     }
 
 
-def _limits(k: int, exclude_item_ids: Iterable[str]) -> Inputs:
+def _limits(rows: int, k: int, exclude_item_ids: Iterable[str]) -> Inputs:
+    exclude = _array("exclude_item_ids", [["", *exclude_item_ids]])
     return {
-        "k": _array("k", k),
-        "exclude_item_ids": _array(
-            "exclude_item_ids", [list(exclude_item_ids)]
-        ),
+        "k": np.repeat(_array("k", k), rows),
+        "exclude_item_ids": np.repeat(exclude, rows, axis=0),
     }
 
 

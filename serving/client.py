@@ -132,9 +132,14 @@ class Client(_Caller[Answer]):
         request = _status_request(self._settings)
         return _available(self._call(self._status, request, "status"))
 
-    def _ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> Answer:
+    def _ask(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        slots: int | None = None,
+    ) -> Answer:
         request = _request(self._settings, signature, inputs)
-        return _answer(self._call(self._predict, request, signature))
+        return _answer(self._call(self._predict, request, signature), slots)
 
     def _call(self, method, request, asked: str) -> typing.Any:
         try:
@@ -178,10 +183,14 @@ class AsyncClient(_Caller[Awaitable[Answer]]):
         return _available(await self._call(self._status, request, "status"))
 
     async def _ask(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        slots: int | None = None,
     ) -> Answer:
         request = _request(self._settings, signature, inputs)
-        return _answer(await self._call(self._predict, request, signature))
+        response = await self._call(self._predict, request, signature)
+        return _answer(response, slots)
 
     async def _call(self, method, request, asked: str) -> typing.Any:
         try:
@@ -282,13 +291,13 @@ def _status_request(settings: ClientSettings) -> typing.Any:
     return protos.GetModelStatusRequest(model_spec=_spec(settings))
 
 
-def _answer(response: typing.Any) -> Answer:
+def _answer(response: typing.Any, slots: int | None) -> Answer:
+    outputs = {
+        name: tensors.decode(proto) for name, proto in response.outputs.items()
+    }
     return Answer(
         version=response.model_spec.version.value,
-        outputs={
-            name: tensors.decode(proto)
-            for name, proto in response.outputs.items()
-        },
+        outputs=calls.cut(outputs, slots),
     )
 
 

@@ -55,16 +55,25 @@ class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
             raise DataError(f"{folder} cannot be loaded: {error}") from error
 
     def _ask(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        slots: int | None = None,
     ) -> dict[str, np.ndarray]:
         if signature not in self._definitions:
             raise DataError(
                 f"the servable has no signature {signature!r}; it has "
                 + ", ".join(sorted(self._definitions))
             )
+        wanted = self._definitions[signature].inputs
+        if "k" in wanted and not wanted["k"].tensor_shape.dim:
+            raise DataError(
+                f"{signature}: k has no rows in this servable, which an "
+                "earlier version of Daogou exported; run the pipeline again"
+            )
         tensors = {
             key: tf.constant(inputs[key], info.dtype)
-            for key, info in self._definitions[signature].inputs.items()
+            for key, info in wanted.items()
         }
         try:
             answer = self._model.signatures[signature](**tensors)
@@ -72,4 +81,5 @@ class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
             raise DataError(
                 f"{signature}: {calls.refusal(error.message)}"
             ) from error
-        return {key: value.numpy() for key, value in answer.items()}
+        outputs = {key: value.numpy() for key, value in answer.items()}
+        return calls.cut(outputs, slots)

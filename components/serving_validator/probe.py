@@ -74,7 +74,7 @@ class Probe:
     def _check_form(self, name, where, inputs, answer):
         lead = "item_ids" if name == "similar" else "history_item_ids"
         batch = len(inputs[lead])
-        k = inputs["item_ids"].shape[1] if name == "rank" else inputs["k"]
+        k = inputs["item_ids"].shape[1] if name == "rank" else max(inputs["k"])
         for key, info in self.definitions[name].outputs.items():
             if answer[key].shape != (batch, k):
                 self.fail(
@@ -107,6 +107,9 @@ class Probe:
                 self.fail(f"{where}: excluded {both[0].decode()!r} came back")
             if "item_ids" not in inputs and len(set(shown)) < len(shown):
                 self.fail(f"{where}: an item comes twice")
+        for row, k in zip(ids, inputs.get("k", ()), strict=False):
+            if any(row[k:]):
+                self.fail(f"{where}: more than the {k} items of k came back")
 
     def compare(self, where: str, alone: dict, batch: dict, row: int) -> None:
         """Checks that a request answers alone as it does in a batch.
@@ -167,9 +170,6 @@ def stacked(requests: list[dict]) -> dict:
     stack = {}
     for key in requests[0]:
         values = [request[key] for request in requests]
-        if key == "k":
-            stack[key] = values[0]
-            continue
         if values[0].ndim == 2:
             longest = max(value.shape[1] for value in values)
             padding = b"" if values[0].dtype == object else 0
@@ -217,10 +217,11 @@ def try_signature(probe: Probe, name: str, warmups: list[dict]) -> None:
 def try_k(probe: Probe, name: str, base: dict) -> None:
     """Asks for other numbers of items, and for other items."""
     for k in (1, 3):
-        probe.answer(name, f"k = {k}", base | {"k": np.int32(k)})
+        probe.answer(name, f"k = {k}", base | _k(k))
+    probe.answer(name, "a k of each row", stacked([base, base]) | _k(3, 1))
     for k in (0, -1):
         try:
-            probe.call(name, base | {"k": np.int32(k)})
+            probe.call(name, base | _k(k))
         except tf.errors.InvalidArgumentError as error:
             if "k must be" not in error.message:
                 probe.fail(f"{name}: k = {k} is refused without naming k")
@@ -230,6 +231,10 @@ def try_k(probe: Probe, name: str, base: dict) -> None:
     if first is not None:
         left_out = base | {EXCLUDE: first["item_ids"]}
         probe.answer(name, "without its first answer", left_out)
+
+
+def _k(*numbers: int) -> dict[str, np.ndarray]:
+    return {"k": np.array(numbers, np.int32)}
 
 
 def latency(probe: Probe, name: str, inputs: dict, repetitions: int) -> float:

@@ -31,10 +31,14 @@ def context_specs(*, without: tuple[str, ...] = ()) -> dict:
 
 
 def answer_specs() -> dict:
-    """Returns the inputs that say what the answer may hold."""
+    """Returns the inputs that say what the answer may hold.
+
+    `k` has rows, as all inputs have: a server that joins requests to batches
+    takes no others, and each request may ask for another number.
+    """
     return {
         EXCLUDE: tf.TensorSpec([None, None], tf.string, EXCLUDE),
-        K: tf.TensorSpec([], tf.int32, K),
+        K: tf.TensorSpec([None], tf.int32, K),
     }
 
 
@@ -43,9 +47,11 @@ def defaults(specs: dict, default_k: int) -> dict:
     values = {}
     for name in specs:
         if name == K:
-            values[name] = tf.constant(default_k, tf.int32)
+            values[name] = tf.constant([default_k], tf.int32)
         elif name == EXCLUDE:
-            values[name] = tf.zeros([1, 0], tf.string)
+            # Not empty: a server that fills shorter inputs of a batch up with
+            # their first entry takes none without one.
+            values[name] = tf.constant([[""]])
         else:
             values[name] = tf.constant([""])
     return values
@@ -62,7 +68,7 @@ def checked(
       limit: The largest `k`.
 
     Returns:
-      The inputs, all of B rows but `k`.
+      The inputs, all of B rows.
     """
     batch = tf.shape(inputs[leading])[0]
     checks = [
@@ -72,20 +78,24 @@ def checked(
     ]
     for name, value in inputs.items():
         if name == K:
+            wrong = (value < 1) | (value > limit)
             checks.append(
                 tf.debugging.Assert(
-                    (value >= 1) & (value <= limit),
-                    [f"{K} must be 1 to {limit}, but is", value],
+                    ~tf.reduce_any(wrong),
+                    [
+                        f"{K} must be 1 to {limit}, but is",
+                        tf.boolean_mask(value, wrong),
+                    ],
                 )
             )
-        elif name in HISTORY_NAMES:
+        if name in HISTORY_NAMES:
             checks.append(_same_shape(name, value, HISTORY_NAMES[0], inputs))
         elif name != leading:
             checks.append(_fits(name, value, leading, batch))
     with tf.control_dependencies(checks):
         inputs = {name: tf.identity(value) for name, value in inputs.items()}
     for name, value in inputs.items():
-        if name not in (K, leading, *HISTORY_NAMES):
+        if name not in (leading, *HISTORY_NAMES):
             shape = tf.concat([[batch], tf.shape(value)[1:]], axis=0)
             inputs[name] = tf.ensure_shape(
                 tf.broadcast_to(value, shape),

@@ -56,10 +56,12 @@ class ServingRecommender(tf.Module):
         """Answers what this user may want next.
 
         Args:
-          inputs: A request, `exclude_item_ids` string [B or 1, E], `k`.
+          inputs: A request, `exclude_item_ids` string [B or 1, E], `k` int32
+            [B or 1].
 
         Returns:
-          What `ItemTable.describe` returns and `p_<head>` float32 [B, k].
+          What `ItemTable.describe` returns and `p_<head>` float32 [B, k],
+          k the largest of the batch; slots beyond a row's own k are empty.
         """
         inputs, request, exclude = self._prepare(inputs)
         rows, _ = self.index.search(
@@ -116,17 +118,18 @@ class ServingRecommender(tf.Module):
 
         Args:
           inputs: `item_ids` string [B], `exclude_item_ids` string
-            [B or 1, E], `k`.
+            [B or 1, E], `k` int32 [B or 1].
 
         Returns:
-          What `ItemTable.describe` returns.
+          What `ItemTable.describe` returns, k as in `recommend`.
         """
         inputs = checked(inputs, "item_ids", self._settings.retrieve_k)
         rows, scores = self.similar_items.search(
             self._rows_of(inputs["item_ids"]),
-            inputs[K],
+            tf.reduce_max(inputs[K]),
             self._rows_of(inputs[EXCLUDE]),
         )
+        rows = tf.where(asked_slots(inputs[K]), rows, -1)
         return self.table.describe(rows, scores)
 
     def rank(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -151,7 +154,7 @@ class ServingRecommender(tf.Module):
         request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
         rows = self._rows_of(inputs["item_ids"])
         ranked = self._rank(request, rows)
-        return self._answer(rows, ranked, ranked["score"], width)
+        return self._answer(rows, ranked, ranked["score"], width[tf.newaxis])
 
     def _prepare(self, inputs):
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
@@ -188,8 +191,8 @@ class ServingRecommender(tf.Module):
 
     def _answer(self, rows, ranked, scores, k):
         scores = tf.where(rows >= 0, scores, LOWEST)
-        columns, scores = best_rows(scores, None, k)
-        known = columns >= 0
+        columns, scores = best_rows(scores, None, tf.reduce_max(k))
+        known = (columns >= 0) & asked_slots(k)
         columns = tf.maximum(columns, 0)
         rows = tf.where(known, tf.gather(rows, columns, batch_dims=1), -1)
         answer = self.table.describe(rows, scores)
@@ -198,6 +201,18 @@ class ServingRecommender(tf.Module):
                 chosen = tf.gather(values, columns, batch_dims=1)
                 answer[name] = tf.where(known, chosen, 0.0)
         return answer
+
+
+def asked_slots(k: tf.Tensor) -> tf.Tensor:
+    """Returns which slots of an answer each row asked for.
+
+    Args:
+      k: int32 [B or 1], how many items.
+
+    Returns:
+      bool [B or 1, max(k)].
+    """
+    return tf.range(tf.reduce_max(k)) < k[:, tf.newaxis]
 
 
 def standard_scores(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:

@@ -32,7 +32,7 @@ def warmup_requests(
     """
     answer = {
         "exclude_item_ids": item_ids[np.newaxis, :1],
-        "k": np.array(default_k, np.int32),
+        "k": np.array([default_k], np.int32),
     }
     some = item_ids[np.newaxis, :_RANKED_ITEMS]
     for user in range(len(request["timestamp"])):

@@ -3,6 +3,7 @@
 import time
 import typing
 
+import grpc
 import numpy as np
 
 from serving.model_server.batch_scheduler import (
@@ -12,6 +13,7 @@ from serving.model_server.batch_scheduler import (
     wait,
 )
 from serving.model_server.errors import (
+    ServingError,
     exhausted,
     failed_precondition,
     invalid_argument,
@@ -20,12 +22,21 @@ from serving.model_server.metrics import Metrics
 from serving.model_server.running import Feeds, Runner
 from serving.model_server.servable import Servable
 
+# What a graph answers to a request that it was not made for.
+_OF_ONE_REQUEST = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.OUT_OF_RANGE,
+)
+
 
 class BatchingRunner(Runner):
     """Joins requests to one signature along their first dimension.
 
     With TensorFlow Serving's rules: all inputs have as many rows, and so have
-    all outputs; requests that leave out an output run by themselves.
+    all outputs; requests that leave out an output run by themselves. Unlike
+    there, a request that the graph refuses fails alone: the others of its
+    batch are run again, one by one.
     """
 
     def __init__(self, metrics: Metrics, scheduler: BatchScheduler):
@@ -142,7 +153,17 @@ def _process(
     ]
     latest = max(task.deadline for task in batch)
     left = None if latest == float("inf") else latest - time.monotonic()
-    values = [np.asarray(v) for v in servable.run(merged, names, left)]
+    try:
+        values = [np.asarray(v) for v in servable.run(merged, names, left)]
+    except ServingError as error:
+        if len(batch) == 1 or error.code not in _OF_ONE_REQUEST:
+            raise
+        for task in batch:
+            try:
+                _process([task], servable, names, scheduler)
+            except ServingError as own:
+                task.error = own
+        return
     for array in values:
         if not array.ndim:
             raise failed_precondition("Batched output tensor has 0 dimensions")

@@ -157,7 +157,7 @@ def test_the_servable_searches_with_the_tuned_encoder(
     )
     servable = tf.saved_model.load(str(tmp_path / "servable"))
     answer = servable.signatures["search"](
-        **request([], query="新款 7", k=shop.NUM_ITEMS)
+        **request([], query="新款 7", k=[shop.NUM_ITEMS])
     )
     rows = [int(i[1:]) for i in answer["item_ids"].numpy()[0]]
     # Standard scores of cosines; one that stands out far is cut at 3.
@@ -173,7 +173,7 @@ def test_the_servable_searches_with_the_tuned_encoder(
     similar = servable.signatures["similar"](
         item_ids=tf.constant(["i05"]),
         exclude_item_ids=tf.zeros([1, 0], tf.string),
-        k=tf.constant(5),
+        k=tf.constant([5]),
     )
     rows = [int(i[1:]) for i in similar["item_ids"].numpy()[0]]
     np.testing.assert_allclose(

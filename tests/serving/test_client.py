@@ -123,7 +123,7 @@ def test_rest_needs_only_what_has_no_default(shop):
         "history_timestamps": [list(small_shop.MICE.history_timestamps)],
         "timestamp": [small_shop.MICE.timestamp],
         "city": [small_shop.MICE.city],
-        "k": 3,
+        "k": [3],
     }
     status, answer = http(
         rest,
@@ -136,6 +136,20 @@ def test_rest_needs_only_what_has_no_default(shop):
     ids = [item_id.decode() for item_id in expected["item_ids"][0]]
     assert answer["outputs"]["item_ids"] == [ids]
     assert answer["outputs"]["titles"][0][0].startswith("无线鼠标")
+    # The other form: a user a row, who may ask for a number of his own.
+    instance = {name: value[0] for name, value in inputs.items()}
+    status, rows = http(
+        rest,
+        "POST",
+        "/v1/models/daogou:predict",
+        {
+            "signature_name": "recommend",
+            "instances": [instance, instance | {"k": 1}],
+        },
+    )
+    assert status == 200
+    assert rows["predictions"][0]["item_ids"] == ids
+    assert rows["predictions"][1]["item_ids"] == [ids[0], "", ""]
     del inputs["timestamp"]
     status, answer = http(
         rest,

@@ -62,7 +62,7 @@ def request(*histories, query="", **more):
         "timestamp": tf.fill([batch], tf.constant(9, tf.int64)),
         "query": tf.fill([batch], query),
         "exclude_item_ids": tf.zeros([1, 0], tf.string),
-        "k": tf.constant(10),
+        "k": tf.constant([10]),
     }
     for name, value in more.items():
         sent[name] = tf.constant(value)
@@ -89,7 +89,8 @@ def test_signatures_are_named_and_typed(signatures):
         assert outputs["scores"].dtype == tf.float32
         assert ("p_buy" in outputs) == (name != "similar")
     inputs = signatures["recommend"].structured_input_signature[1]
-    assert inputs["k"].shape.rank == 0
+    # All have rows, or a server could not join requests to batches.
+    assert all(spec.shape[:1] == [None] for spec in inputs.values())
     assert inputs["history_timestamps"].dtype == tf.int64
 
 
@@ -141,7 +142,7 @@ def test_leaves_out_excluded_seen_and_sold_out(signatures):
     first = ids(signatures["recommend"](**request(["i1"])))
     exclude = [[*first[:5], "no such item", ""]]
     answer = signatures["recommend"](
-        **request(["i1"], exclude_item_ids=exclude, k=LIMIT)
+        **request(["i1"], exclude_item_ids=exclude, k=[LIMIT])
     )
     assert not set(ids(answer)) & {*first[:5], "i1", *small_shop.SOLD_OUT}
     assert len(set(ids(answer)) - {""}) == LIMIT
@@ -209,7 +210,7 @@ def test_similar_is_of_the_kind_and_not_itself(signatures):
     answer = signatures["similar"](
         item_ids=tf.constant(["i1", "i2", "unknown"]),
         exclude_item_ids=tf.constant([["i4"]]),
-        k=tf.constant(8),
+        k=tf.constant([8]),
     )
     assert {category(i) for i in ids(answer)} == {1}
     assert not {"i1", "i4"} & set(ids(answer))
@@ -230,14 +231,31 @@ def test_rank_orders_what_is_given(signatures):
 
 @pytest.mark.parametrize("k", [1, 3, LIMIT])
 def test_any_k_up_to_the_limit(signatures, k):
-    answer = signatures["recommend"](**request(["i1"], ["i2"], k=k))
+    answer = signatures["recommend"](**request(["i1"], ["i2"], k=[k]))
     assert answer["item_ids"].shape == answer["p_click"].shape == (2, k)
+
+
+@pytest.mark.parametrize("name", ["recommend", "search", "similar"])
+def test_each_row_may_ask_for_another_k(signatures, name):
+    sent = request(["i1"], ["i2"], ["i4"], query="鼠标")
+    if name == "similar":
+        sent = {"item_ids": tf.constant(["i1", "i2", "i4"])} | {
+            part: sent[part] for part in ("exclude_item_ids", "k")
+        }
+    whole = signatures[name](**sent)
+    cut = signatures[name](**sent | {"k": tf.constant([2, 10, 4])})
+    for row, k in enumerate((2, 10, 4)):
+        assert ids(cut, row) == ids(whole, row)[:k] + [""] * (10 - k)
+        assert (cut["scores"].numpy()[row][k:] == LOWEST).all()
+        if name != "similar":
+            assert (cut["p_buy"].numpy()[row][:k] > 0).all()
+            assert (cut["p_buy"].numpy()[row][k:] == 0).all()
 
 
 def test_slots_that_cannot_be_filled_are_empty(signatures):
     everything = [i for i in small_shop.ITEM_IDS if i not in ("i1", "i2")]
     answer = signatures["recommend"](
-        **request([], exclude_item_ids=[everything], k=4)
+        **request([], exclude_item_ids=[everything], k=[4])
     )
     assert sorted(ids(answer)) == ["", "", "i1", "i2"]
     assert ids(answer)[2:] == ["", ""]
@@ -249,12 +267,12 @@ def test_slots_that_cannot_be_filled_are_empty(signatures):
 def test_a_wrong_k_is_named(signatures, k):
     for name in ("recommend", "search"):
         with pytest.raises(INVALID, match=f"k must be 1 to {LIMIT}"):
-            signatures[name](**request(["i1"], query="鼠标", k=k))
+            signatures[name](**request(["i1"], query="鼠标", k=[k]))
     with pytest.raises(INVALID, match=f"k must be 1 to {LIMIT}"):
         signatures["similar"](
             item_ids=tf.constant(["i1"]),
             exclude_item_ids=tf.zeros([1, 0], tf.string),
-            k=tf.constant(k),
+            k=tf.constant([k]),
         )
 
 
@@ -266,6 +284,7 @@ def test_a_wrong_k_is_named(signatures, k):
         ("timestamp", [1, 2, 3], "timestamp must have as many rows"),
         ("city", ["a", "b", "c"], "city must have as many rows"),
         ("exclude_item_ids", [["a"]] * 3, "exclude_item_ids must have as"),
+        ("k", [1, 2, 3], "k must have as many rows"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(signatures, name, value, message):
@@ -276,10 +295,7 @@ def test_shapes_that_do_not_fit_are_named(signatures, name, value, message):
 
 
 def test_an_empty_batch_is_refused(signatures):
-    sent = {
-        name: value[:0] if name != "k" else value
-        for name, value in request(["i1"]).items()
-    }
+    sent = {name: value[:0] for name, value in request(["i1"]).items()}
     with pytest.raises(INVALID, match="history_item_ids has no rows"):
         signatures["recommend"](**sent)
 

@@ -29,7 +29,7 @@ def test_reports_every_signature(servable, tmp_path):
     }
     recommend = report["signatures"]["recommend"]
     assert recommend["inputs"]["history_item_ids"] == "string[?, ?]"
-    assert recommend["inputs"]["k"] == "int32[]"
+    assert recommend["inputs"]["k"] == "int32[?]"
     assert recommend["outputs"]["p_buy"] == "float32[?, ?]"
     for signature in report["signatures"].values():
         assert 0 < signature["milliseconds"] < 10_000
