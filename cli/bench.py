@@ -8,6 +8,7 @@ from cli import (
     bench_import,
     bench_items,
     bench_quality,
+    bench_server,
     bench_student,
     bench_tuning,
     options,
@@ -27,6 +28,8 @@ bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items_add)
+bench.add_command(bench_server.server)
+bench.add_command(bench_server.faults)
 
 
 def _file(name: str, argument: str, text: str):

@@ -1,5 +1,6 @@
 """Runs a model server in the foreground until it is told to end."""
 
+import contextlib
 import gc
 import logging
 import signal
@@ -33,12 +34,18 @@ def run(settings: ServerSettings, *, verbose: bool) -> None:
     # What the libraries have made by now stays: looking through it after
     # every unload would hold up requests for half a second.
     gc.freeze()
-    click.echo("loading; the ports open when every model answers", err=True)
+    _say("loading; the ports open when every model answers")
     server.start()
     if server.port:
-        click.echo(f"gRPC at {settings.host}:{server.port}", err=True)
+        _say(f"gRPC at {settings.host}:{server.port}")
     if server.rest_api_port:
-        click.echo(f"REST at {settings.host}:{server.rest_api_port}", err=True)
+        _say(f"REST at {settings.host}:{server.rest_api_port}")
     server.wait()
-    click.echo("stopping: what has been accepted is answered", err=True)
+    _say("stopping: what has been accepted is answered")
     server.stop()
+
+
+def _say(text: str) -> None:
+    # Where the log's disk is full, requests are answered all the same.
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)

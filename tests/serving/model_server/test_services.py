@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
     model_service_pb2_grpc,
 )
 
+from benchmarks.serving import faults, soak
 from schema.errors import DataError
 from schema.settings import SettingsError
 from serving.model_server.health import (
@@ -257,34 +258,41 @@ def test_stopping_answers_what_has_been_accepted(models):
 
 
 def test_the_command_serves_until_it_is_told_to_end(models):
-    done = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "serve",
-            f"--model_name={HALF}",
-            f"--model_base_path={models / HALF}",
-            "--port=0",
-            "--rest_api_port=-1",
-            "--enable_batching",
-            "--enable_model_warmup=false",
-        ],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    """With a log that cannot be written, and clients to the last moment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with open("/dev/full", "w") as full:
+        done = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "cli.main",
+                "--debug",
+                "serve",
+                f"--model_name={HALF}",
+                f"--model_base_path={models / HALF}",
+                f"--port={port}",
+                "--enable_batching",
+                "--enable_model_warmup=false",
+            ],
+            stderr=full,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     try:
-        for line in done.stderr:
-            if line.startswith("gRPC at "):
-                break
-        target = line.split()[-1]
-        with grpc.insecure_channel(target) as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             answer = stub(channel).Predict(
-                request(HALF, x=[1.0]), timeout=SECONDS
+                request(HALF, x=[1.0]), timeout=SECONDS, wait_for_ready=True
             )
         assert answer.model_spec.version.value == 2
-        done.send_signal(signal.SIGTERM)
+        found = faults.stop_under_load(
+            soak.line_target(port, 0, HALF, two=3.0),
+            lambda: done.send_signal(signal.SIGTERM),
+            clients=8,
+            seconds=0.5,
+        )
+        assert found["answered"] > 8
+        assert found["refused"] == 8
         out, _ = done.communicate(timeout=SECONDS)
         assert done.returncode == 0
         assert out == ""

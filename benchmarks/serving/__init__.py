@@ -1,0 +1,1 @@
+"""How fast the model server answers, and what it takes without falling."""
