@@ -181,12 +181,17 @@ class ModelServer:
             concurrent.futures.ThreadPoolExecutor(
                 settings.grpc_max_threads, thread_name_prefix="grpc"
             ),
-            options=[
-                ("grpc.max_receive_message_length", settings.max_request_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-                *settings.channel_options(),
-            ],
+            # gRPC takes the first of two values, so each name stands once.
+            options=list(
+                {
+                    "grpc.max_receive_message_length": (
+                        settings.max_request_bytes
+                    ),
+                    "grpc.max_send_message_length": -1,
+                    "grpc.so_reuseport": 0,
+                    **dict(settings.channel_options()),
+                }.items()
+            ),
             maximum_concurrent_rpcs=settings.grpc_max_threads
             + settings.max_queued_requests,
         )
