@@ -30,6 +30,8 @@ COMMANDS = {
     "kubeflow": "cli.kubeflow:kubeflow",
     "bench": "cli.bench:bench",
     "serve": "cli.serve:serve",
+    "rollout": "cli.rollout:rollout",
+    "ab-report": "cli.rollout:ab_report",
     "version": "cli.main:version",
 }
 DEBUG = "--debug"
