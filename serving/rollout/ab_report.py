@@ -192,7 +192,7 @@ def report(
         one["arm"] for one in exposures if one["error"]
     )
     labels = [control, *(name for name in percent if name != control)]
-    arms = {}
+    arms: dict[str, Arm] = {}
     for label in labels:
         if not percent[label]:
             continue
