@@ -216,7 +216,8 @@ def test_a_server_answers_instead_of_the_model_in_this_process(call, server):
         assert got[-1].model_spec.name == "daogou"
         assert got[-1].model_spec.signature_name == signature
     history = tensors.decode(got[0].inputs["history_item_ids"])
-    assert history.tolist() == [[b"i3", b"i1"]]
+    # Histories begin with an empty step, for servers that join requests.
+    assert history.tolist() == [[b"", b"i3", b"i1"]]
 
 
 def test_a_server_that_is_not_there_is_one_line(call):
