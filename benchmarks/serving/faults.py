@@ -41,6 +41,8 @@ REFUSALS = {
     _Code.FAILED_PRECONDITION,
     _Code.RESOURCE_EXHAUSTED,
     _Code.UNIMPLEMENTED,
+    # A configuration, of a server that takes none by request.
+    _Code.PERMISSION_DENIED,
     # Bytes that are no message.
     _Code.INTERNAL,
 }
