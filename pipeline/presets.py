@@ -145,7 +145,14 @@ def movielens() -> PipelineConfig:
         behavior_log={"eval_queries_per_user": 50},
         # Films do not come and go there: what nobody rated was there to rate.
         model={"complete_catalogue": True, "gated": True},
-        training={"max_seconds": 300.0, "averaging": 0.98},
+        # People rate a page of films at a time, in any order.
+        training={
+            "max_seconds": 600.0,
+            "averaging": 0.98,
+            "spectral_start": True,
+            "target_window": 5,
+            "target_decay": 0.7,
+        },
     )
 
 
