@@ -1,6 +1,7 @@
 """The gRPC services: what comes over the wire, and goes back."""
 
 import threading
+import time
 import typing
 from collections.abc import Callable
 
@@ -92,10 +93,26 @@ class Gate(grpc.GenericRpcHandler):
 
     def __init__(self) -> None:
         self._closed = threading.Event()
+        self._last_call = 0.0
 
     def close(self) -> None:
         """Refuses all calls that arrive from now on."""
+        self._last_call = time.monotonic()
         self._closed.set()
+
+    def wait_until_quiet(self, quiet_seconds: float, seconds: float) -> None:
+        """Waits until those who still call have been refused.
+
+        Args:
+          quiet_seconds: For how long none shall have called.
+          seconds: How long to wait at most.
+        """
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            left = self._last_call + quiet_seconds - now
+            if left <= 0:
+                return
+            time.sleep(min(left, end - now))
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -104,6 +121,7 @@ class Gate(grpc.GenericRpcHandler):
         del handler_call_details
         if not self._closed.is_set():
             return None
+        self._last_call = time.monotonic()
 
         def refuse(_, context):
             context.abort(

@@ -4,7 +4,6 @@ import concurrent.futures
 import logging
 import pathlib
 import threading
-import time
 import typing
 
 import grpc
@@ -35,8 +34,9 @@ from serving.model_server.versions import PLATFORM
 
 _LOG = logging.getLogger(__name__)
 _MILLISECOND = 1e-3
-# Long enough for clients to turn elsewhere before the port closes.
-_CLOSING_SECONDS = 0.2
+# Nobody has called for so long: clients have turned elsewhere, and the port
+# may close; or it closes all the same, on those who do not listen.
+_QUIET_SECONDS, _CLOSING_SECONDS = 0.2, 5.0
 
 
 class ModelServer:
@@ -131,7 +131,10 @@ class ModelServer:
         self._health.set_serving(False)
         self._gate.close()
         if self._grpc:
-            time.sleep(_CLOSING_SECONDS)
+            self._gate.wait_until_quiet(
+                _QUIET_SECONDS,
+                min(_CLOSING_SECONDS, max(grace, _QUIET_SECONDS)),
+            )
         stopping = self._grpc.stop(grace) if self._grpc else None
         if self._http:
             self._http.stop(grace)
