@@ -150,8 +150,8 @@ def movielens() -> PipelineConfig:
             "max_seconds": 600.0,
             "averaging": 0.98,
             "spectral_start": True,
-            "target_window": 5,
-            "target_decay": 0.7,
+            "target_window": 3,
+            "target_decay": 0.6,
         },
     )
 
