@@ -84,10 +84,13 @@ class Api:
                 return self._calls[call](
                     version, servable, request, timeout_seconds
                 )
+        except ServingError as error:
+            outcome = error.code
+            raise
         except Exception as error:
-            wrapped = of(error)
-            outcome = wrapped.code
-            raise wrapped from error
+            # In no variable, which would make a circle that holds the request.
+            outcome = of(error).code
+            raise of(error) from error
         finally:
             self._metrics.answered(
                 name if self.core.configured(name) else UNKNOWN_MODEL,

@@ -12,6 +12,7 @@ from schema.settings import SettingsError
 from serving.model_server.errors import (
     ServingError,
     invalid_argument,
+    of,
     unavailable,
 )
 
@@ -217,7 +218,7 @@ class BatchScheduler:
                 process(batch)
             except Exception as error:
                 for task in batch:
-                    task.error = error
+                    task.error = error.with_traceback(None)
             for task in batch:
                 task.done.set()
 
@@ -258,9 +259,8 @@ def wait(task: Task) -> typing.Any:
       ServingError: It has none.
     """
     task.done.wait()
-    if isinstance(task.error, ServingError):
-        # Every waiting thread raises an error of its own.
-        raise ServingError(task.error.code, task.error.message)
     if task.error is not None:
-        raise task.error
+        # Every waiting thread raises an error of its own.
+        told = of(task.error)
+        raise ServingError(told.code, told.message)
     return task.result

@@ -162,7 +162,7 @@ def _process(
             try:
                 _process([task], servable, names, scheduler)
             except ServingError as own:
-                task.error = own
+                task.error = own.with_traceback(None)
         return
     for array in values:
         if not array.ndim:

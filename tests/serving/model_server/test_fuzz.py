@@ -1,5 +1,9 @@
 """Requests of any kind and clients that break off: good ones are answered."""
 
+import gc
+import os
+import pathlib
+
 import pytest
 
 from benchmarks.serving import faults, soak
@@ -56,5 +60,25 @@ def test_connections_that_ask_nothing(attacked):
     assert found["slowest_seconds"] < 10
 
 
-def test_large_requests(attacked):
-    assert faults.large(attacked, 20) == {"gRPC": "NOT_FOUND", "REST": 400}
+@pytest.fixture
+def no_collection():
+    """Leaves what refers to itself where it is."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def resident():
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_large_requests_are_let_go_of(attacked, no_collection):
+    told = faults.large(attacked, 10)
+    assert told == {"gRPC": "NOT_FOUND", "REST": 400}
+    before = resident()
+    for _ in range(5):
+        faults.large(attacked, 10)
+    # An error that held on to its request would add 20 MB each time.
+    assert resident() - before < 50_000_000
