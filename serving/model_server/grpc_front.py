@@ -18,12 +18,13 @@ from tensorflow_serving.apis import (
 )
 
 from serving.model_server.api import Api
-from serving.model_server.errors import ServingError, of
+from serving.model_server.errors import of
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
 MODEL_SERVICE = "tensorflow.serving.ModelService"
 # Without a deadline gRPC says so with one that is far away.
 _NEVER_SECONDS = 1e8
+_QUIET_TURNS, _TURN_SECONDS = 10, 0.02
 # Request and answer of each method.
 METHODS: dict[str, dict[str, tuple[typing.Any, typing.Any]]] = {
     PREDICTION_SERVICE: {
@@ -93,26 +94,28 @@ class Gate(grpc.GenericRpcHandler):
 
     def __init__(self) -> None:
         self._closed = threading.Event()
-        self._last_call = 0.0
+        self._refused = 0
 
     def close(self) -> None:
         """Refuses all calls that arrive from now on."""
-        self._last_call = time.monotonic()
         self._closed.set()
 
-    def wait_until_quiet(self, quiet_seconds: float, seconds: float) -> None:
+    def wait_until_quiet(self, seconds: float) -> None:
         """Waits until those who still call have been refused.
 
+        That is when no call has come while this thread woke up ten times: on
+        a machine that has much else to do, calls may lie unread for longer
+        than any time that one would choose.
+
         Args:
-          quiet_seconds: For how long none shall have called.
           seconds: How long to wait at most.
         """
         end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
-            left = self._last_call + quiet_seconds - now
-            if left <= 0:
-                return
-            time.sleep(min(left, end - now))
+        quiet, before = 0, self._refused
+        while quiet < _QUIET_TURNS and time.monotonic() < end:
+            time.sleep(_TURN_SECONDS)
+            quiet = quiet + 1 if self._refused == before else 0
+            before = self._refused
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -121,7 +124,7 @@ class Gate(grpc.GenericRpcHandler):
         del handler_call_details
         if not self._closed.is_set():
             return None
-        self._last_call = time.monotonic()
+        self._refused += 1
 
         def refuse(_, context):
             context.abort(
@@ -157,16 +160,14 @@ def _handler(ask: Ask, kind: typing.Any) -> grpc.RpcMethodHandler:
             # Here and not in gRPC, which would log every broken request with
             # a traceback.
             return ask(kind.FromString(raw), context)
-        except ServingError as error:
-            problem = error
+        # Not the errors themselves: one that is kept where it was caught holds
+        # on to the request until a collection finds the circle.
         except message.DecodeError:
-            problem = ServingError(
-                grpc.StatusCode.INTERNAL,
-                f"Failed to parse {kind.DESCRIPTOR.name}",
-            )
+            code = grpc.StatusCode.INTERNAL
+            text = f"Failed to parse {kind.DESCRIPTOR.name}"
         except Exception as error:
-            problem = of(error)
-        return context.abort(problem.code, problem.cut())
+            code, text = of(error).code, of(error).cut()
+        return context.abort(code, text)
 
     return grpc.unary_unary_rpc_method_handler(
         answer,

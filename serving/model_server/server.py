@@ -34,9 +34,8 @@ from serving.model_server.versions import PLATFORM
 
 _LOG = logging.getLogger(__name__)
 _MILLISECOND = 1e-3
-# Nobody has called for so long: clients have turned elsewhere, and the port
-# may close; or it closes all the same, on those who do not listen.
-_QUIET_SECONDS, _CLOSING_SECONDS = 0.2, 5.0
+# When the port closes on those who call again and again, and do not listen.
+_CLOSING_SECONDS = 5.0
 
 
 class ModelServer:
@@ -131,10 +130,7 @@ class ModelServer:
         self._health.set_serving(False)
         self._gate.close()
         if self._grpc:
-            self._gate.wait_until_quiet(
-                _QUIET_SECONDS,
-                min(_CLOSING_SECONDS, max(grace, _QUIET_SECONDS)),
-            )
+            self._gate.wait_until_quiet(_CLOSING_SECONDS)
         stopping = self._grpc.stop(grace) if self._grpc else None
         if self._http:
             self._http.stop(grace)
