@@ -1,5 +1,6 @@
 """The ranking task: what becomes of an impression, down the funnel."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
@@ -12,6 +13,8 @@ POSITIONS = 64
 # Share of impressions whose slot is hidden in training, so that the bias of
 # an unknown slot, which serving uses, is an average one.
 _POSITION_DROPOUT = 0.1
+# A head begins at no less, however rare its label.
+_RAREST = 1e-4
 
 
 def shared_words(
@@ -119,7 +122,12 @@ class FunnelRanking(tf.keras.Model):
         self.experts = MixtureOfExperts(
             len(head_names), num_experts, width, dropout
         )
-        self.heads = [layers.Dense(1, name=n) for n in head_names]
+        self.heads = [
+            layers.Dense(1, use_bias=False, name=n) for n in head_names
+        ]
+        self.head_bias = self.add_weight(
+            name="head_bias", shape=[len(head_names)], initializer="zeros"
+        )
         self.slots = layers.Embedding(
             POSITIONS + 1, len(head_names), "zeros", name="slots"
         )
@@ -128,6 +136,20 @@ class FunnelRanking(tf.keras.Model):
                 reduction=tf.keras.losses.Reduction.SUM
             )
         )
+
+    def start_at(self, rates: np.ndarray) -> None:
+        """Lets the heads begin at what the labels are on average.
+
+        From one half a rare label's bias would be most of what is learned,
+        and in a short training too little of it.
+
+        Args:
+          rates: float [heads], mean label of each.
+        """
+        reached = max(rates[0], _RAREST)
+        gated = np.concatenate([rates[:1], rates[1:] / reached])
+        chance = np.clip(gated, _RAREST, 1 - _RAREST)
+        self.head_bias.assign(np.log(chance / (1 - chance)))
 
     def call(
         self, inputs: dict, training: bool = False
@@ -150,7 +172,7 @@ class FunnelRanking(tf.keras.Model):
             unknown = -tf.ones_like(positions)
             positions = tf.where(hide, unknown, positions)
         slots = self.slots(tf.clip_by_value(positions + 1, 0, POSITIONS))
-        logits += tf.cast(slots, tf.float32)
+        logits += tf.cast(slots, tf.float32) + self.head_bias
         chances = tf.sigmoid(tf.cast(logits, tf.float32))
         gate = chances[..., 0]
         return {

@@ -280,9 +280,10 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         )
 
     examples = _records(files).filter(lambda example: ~chosen(example))
-    count = int(examples.reduce(np.int64(0), lambda number, _: number + 1))
+    count, rates = _mean_labels(examples, heads)
     if not count:
         return []
+    model.ranking.start_at(rates)
     batch = min(training.ranking_batch, count)
     shuffled = examples.repeat().shuffle(
         min(count, _SHUFFLED), seed=training.seed
@@ -295,6 +296,21 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         settings=training,
         log_dir=run_dir,
     )
+
+
+def _mean_labels(examples, heads):
+    """Returns the number of examples and each head's mean label, [heads]."""
+    names = [features.label_name(head) for head in heads]
+    everything = inputs.parsing_spec(heads)
+    spec = {name: everything[name] for name in (*names, "weight")}
+    count, labels, weights = 0, np.zeros(len(names)), 0.0
+    for batch in examples.batch(_PARSE_BATCH):
+        found = tf.io.parse_example(batch, spec)
+        weight = found["weight"].numpy()
+        count += len(weight)
+        weights += weight.sum()
+        labels += [(found[name].numpy() * weight).sum() for name in names]
+    return count, labels / max(weights, 1e-9)
 
 
 def _text_encoder(encoder):

@@ -133,3 +133,20 @@ def test_one_batch_can_be_learnt_by_heart(ranking):
     for _ in range(150):
         loss = step()
     assert float(loss) < 0.1
+
+
+def test_heads_begin_at_the_mean_labels(ranking):
+    ranking(request())
+    for weight in ranking.trainable_variables:
+        weight.assign(tf.zeros_like(weight))
+    ranking.start_at(np.array([0.2, 0.01, 0.0]))
+    chances = ranking(request())
+    np.testing.assert_allclose(chances["click"], np.full([2, 4], 0.2), 1e-5)
+    np.testing.assert_allclose(chances["cart"], np.full([2, 4], 0.01), 1e-5)
+    # Nobody bought: rare, but not impossible.
+    np.testing.assert_allclose(chances["buy"], np.full([2, 4], 0.2e-4), 1e-4)
+
+
+def test_a_funnel_that_nobody_entered_begins_somewhere(ranking):
+    ranking.start_at(np.zeros(3))
+    assert np.isfinite(ranking.head_bias.numpy()).all()

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.trainer import _targets
+from models.trainer import _mean_labels, _targets
 from schema.errors import DataError
 
 
@@ -32,3 +32,25 @@ def test_counts_what_is_trained_and_dates_what_is_seen():
 def test_nothing_to_learn_from_is_an_error():
     with pytest.raises(DataError, match="no step to learn from"):
         _targets(sequences([[False] * 3] * 2), 4)
+
+
+def test_mean_labels_count_by_weight():
+    def example(click, buy, weight):
+        values = {"label_click": click, "label_buy": buy, "weight": weight}
+        features = {
+            name: tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+            for name, value in values.items()
+        }
+        return tf.train.Example(
+            features=tf.train.Features(feature=features)
+        ).SerializeToString()
+
+    examples = tf.data.Dataset.from_tensor_slices(
+        [example(1, 1, 1), example(1, 0, 1), example(0, 0, 2)]
+    )
+    count, rates = _mean_labels(examples, ("click", "buy"))
+    assert count == 3
+    np.testing.assert_allclose(rates, [0.5, 0.25])
+    count, rates = _mean_labels(examples.take(0), ("click",))
+    assert count == 0
+    assert not rates.any()
