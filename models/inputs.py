@@ -229,6 +229,18 @@ def seen_before(rows: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(same & earlier, -1)
 
 
+def steps_seen(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the items up to each step, each once, int32 [B, T, T] or -1.
+
+    >>> steps_seen(tf.constant([[3, 4, 3]])).numpy().tolist()
+    [[[3, -1, -1], [3, 4, -1], [3, 4, -1]]]
+    """
+    length = tf.shape(rows)[1]
+    earlier = tf.linalg.band_part(tf.ones([length, length], tf.bool), -1, 0)
+    new = ~seen_before(rows)
+    return tf.where(earlier[None] & new[:, None, :], rows[:, None, :], -1)
+
+
 def _last(valid, number):
     """Says which valid steps are among the last `number` of a row."""
     from_the_end = tf.cumsum(tf.cast(valid, tf.int32), axis=1, reverse=True)

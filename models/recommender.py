@@ -10,7 +10,7 @@ from models import inputs as model_inputs
 from models import losses
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
-from models.layers.centering import Centering
+from models.layers.centering import Centering, known_mean
 from models.ranking import FunnelRanking
 from models.retrieval import (
     SequenceRetrieval,
@@ -106,9 +106,11 @@ class Recommender(tfrs.Model):
         )
         self.static_shapes = training.jit_compile
         self.item_text = Centering(
-            _mean(items.features(tf.range(items.num_items))["text"].numpy())
+            known_mean(
+                items.features(tf.range(items.num_items))["text"].numpy()
+            )
         )
-        self.query_text = Centering(_mean(query_vectors[1:]))
+        self.query_text = Centering(known_mean(query_vectors[1:]))
         self.training_queries = tf.Variable(
             query_vectors, trainable=False, name="training_queries"
         )
@@ -142,8 +144,8 @@ class Recommender(tfrs.Model):
         """
         self.items.text.assign(items)
         self.training_queries.assign(queries)
-        self.item_text.mean.assign(_mean(items[1:]))
-        self.query_text.mean.assign(_mean(queries[1:]))
+        self.item_text.mean.assign(known_mean(items[1:]))
+        self.query_text.mean.assign(known_mean(queries[1:]))
 
     def train_step(self, inputs: dict) -> dict[str, tf.Tensor]:
         """Takes a step on a batch; see `compute_loss`."""
@@ -336,13 +338,10 @@ class Recommender(tfrs.Model):
 
         queries = self.sequence_queries(batch, represent, training)
         there = batch["train"]
-        if self.static_shapes:
-            places = tf.reshape(tf.range(tf.size(there)), tf.shape(there))
-        else:
-            places = tf.cumsum(tf.reshape(tf.cast(there, tf.int32), [-1])) - 1
-            places = tf.reshape(places, tf.shape(there))
+        kept = tf.ones_like(there) if self.static_shapes else there
+        places = tf.cumsum(tf.reshape(tf.cast(kept, tf.int32), [-1])) - 1
         window = target_window(
-            places,
+            tf.reshape(places, tf.shape(there)),
             there,
             batch["query_rows"],
             self.training_settings.target_window,
@@ -384,14 +383,7 @@ class Recommender(tfrs.Model):
         queries = self.sequence_queries(batch, self.frozen)
         seen = None
         if self.settings.exclude_seen:
-            steps = batch["targets"]
-            new = ~model_inputs.seen_before(steps)
-            earlier = tf.linalg.band_part(
-                tf.ones(tf.repeat(tf.shape(steps)[1], 2), tf.bool), -1, 0
-            )
-            seen = tf.where(
-                earlier[None] & new[:, None, :], steps[:, None, :], -1
-            )
+            seen = model_inputs.steps_seen(batch["targets"])
             seen = tf.boolean_mask(seen, held_out)
         ranks = target_ranks(
             tf.boolean_mask(queries, held_out),
@@ -406,11 +398,3 @@ class Recommender(tfrs.Model):
         return losses.recency_weight(
             times, self.newest, self.settings.half_life_days
         )
-
-
-def _mean(vectors):
-    """Averages those of [M, d] that are there; zeros if none is."""
-    there = vectors[(vectors != 0).any(1)] if vectors.size else vectors[:0]
-    if not len(there):
-        return np.zeros(vectors.shape[1], np.float32)
-    return there.mean(0)

@@ -27,3 +27,11 @@ class Centering(tf.keras.layers.Layer):
         known = tf.reduce_any(vectors != 0, -1, keepdims=True)
         centred = tf.math.l2_normalize(vectors - self.mean, -1, 1e-6)
         return tf.where(known, centred, 0.0)
+
+
+def known_mean(vectors: np.ndarray) -> np.ndarray:
+    """Averages those of [M, d] that are not all 0; zeros if none is."""
+    there = vectors[(vectors != 0).any(1)] if vectors.size else vectors[:0]
+    if not len(there):
+        return np.zeros(vectors.shape[1], np.float32)
+    return there.mean(0)
