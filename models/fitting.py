@@ -9,12 +9,12 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from models import inputs
+from models import cooccurrence, inputs, item_sequences
 from models.live_text import LiveText
 from models.recommender import Recommender
 from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
-from models.spectral import choices, item_factors
+from models.spectral import item_factors
 
 # Steps between two validations of ranking, where a pass is longer.
 _RANKING_INTERVAL = 200
@@ -191,7 +191,10 @@ def fit_retrieval(
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
     if settings.spectral_start:
         model.represent(tf.range(1))  # makes the variables
-        chosen = choices(sequences, model.items.num_items)
+        steps = item_sequences.of_examples(sequences)
+        chosen = cooccurrence.incidence(
+            steps.keep(steps.positive), model.items.num_items
+        )
         model.item_tower.start_ids(
             item_factors(chosen, model.settings.dimension, settings.seed)
         )

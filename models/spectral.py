@@ -2,28 +2,8 @@
 
 import numpy as np
 import scipy.sparse as sp
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
-
-
-def choices(sequences: tf.data.Dataset, num_items: int) -> sp.csr_array:
-    """Counts who chose what, [sequences, num_items].
-
-    Args:
-      sequences: Single examples as `models.inputs.sequence_inputs` makes
-        them; only the targets that are learned from count.
-      num_items: N.
-    """
-    users, rows, seen = [], [], 0
-    for batch in sequences.batch(4096):
-        train = batch["train"].numpy()
-        users.append(seen + np.nonzero(train)[0])
-        rows.append(batch["targets"].numpy()[train])
-        seen += len(train)
-    user, row = np.concatenate(users), np.concatenate(rows)
-    counts = np.ones(len(row), np.float32)
-    return sp.csr_array((counts, (user, row)), (seen, num_items))
 
 
 def item_factors(

@@ -18,10 +18,10 @@ from models.baselines import (
     Baseline,
     ItemKnn,
     ItemKnnSettings,
-    ItemSequences,
     Popularity,
     PopularitySettings,
 )
+from models.item_sequences import ItemSequences
 from schema.errors import DataError
 
 SHRINK = (0.0, 10.0, 50.0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import models  # noqa: F401  before TensorFlow: chooses Keras 2
 from benchmarks.quality.sequences import Score, Sequences, Split
 from models import features, fitting, inputs
-from models.baselines import ItemSequences
+from models.item_sequences import ItemSequences
 from models.item_table import IDS_FILE, ItemTable, first_words
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings

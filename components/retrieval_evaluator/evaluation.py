@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models.baselines import Baseline, ItemSequences
+from models.baselines import Baseline
+from models.item_sequences import ItemSequences
 from models.metrics import catalogue_order, intervals, retrieval
 
 TOP = 10

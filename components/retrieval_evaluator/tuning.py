@@ -23,10 +23,10 @@ from models.baselines import (
     Baseline,
     ItemKnn,
     ItemKnnSettings,
-    ItemSequences,
     Popularity,
     PopularitySettings,
 )
+from models.item_sequences import ItemSequences
 
 # Fewer queries than this say nothing; the middle of the grid is used then.
 _MIN_QUERIES = 20

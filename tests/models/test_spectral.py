@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models.features import ITEM_FEATURES, tower_features
-from models.spectral import choices, item_factors
+from models.spectral import item_factors
 from models.towers import ItemTower
 
 
@@ -42,17 +42,6 @@ def test_a_seed_gives_the_same_factors():
 def test_a_small_catalogue_has_fewer_factors():
     assert item_factors(groups(items=6), 64, seed=1).shape == (6, 5)
     assert item_factors(sp.csr_array((5, 3)), 8, seed=1).shape == (3, 0)
-
-
-def test_only_targets_that_are_learned_from_count():
-    sequences = tf.data.Dataset.from_tensor_slices(
-        {
-            "targets": [[2, 0, 1], [1, 1, -1]],
-            "train": [[True, True, False], [True, True, False]],
-        }
-    )
-    found = choices(sequences, 4).toarray()
-    np.testing.assert_array_equal(found, [[1, 0, 1, 0], [0, 2, 0, 0]])
 
 
 def test_ids_begin_at_the_factors_where_there_are_some():

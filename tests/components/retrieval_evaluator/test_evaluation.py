@@ -9,7 +9,8 @@ from components.retrieval_evaluator.evaluation import (
     scores_of_vectors,
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models.baselines import ItemSequences, Popularity
+from models.baselines import Popularity
+from models.item_sequences import ItemSequences
 from models.metrics import retrieval
 from schema.settings import SettingsError
 
