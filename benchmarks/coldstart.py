@@ -228,7 +228,7 @@ def _compare(found, artifacts, raw, evaluation) -> dict:
     texts = centred(align(ids, keys, vectors))
     searched = _search_vectors(artifacts, asked, evaluation)
     methods: dict[str, Scores] = {
-        name: scores_of_vectors(trained.asked.vectors, trained.items)
+        name: trained.asked.scores(trained.items)
         for name, trained in found.items()
     }
     methods["item-kNN"] = scores_of(tuned.item_knn, asked.queries)

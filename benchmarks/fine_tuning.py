@@ -18,7 +18,6 @@ from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.evaluation import (
     Result,
     evaluate,
-    scores_of_vectors,
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from models import trainer
@@ -120,7 +119,7 @@ def run(
     groups = _groups(counts[asked.queries.targets], asked.has_query)
     ranked = {
         name: evaluate(
-            scores_of_vectors(found.asked.vectors, found.items),
+            found.asked.scores(found.items),
             asked.queries,
             num_items,
             evaluation,

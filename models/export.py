@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, new_items
+from models.neighbours import History, distinct
 from models.recommender import Recommender
 from models.requests import request_spec
 
@@ -52,6 +53,7 @@ class TrainedModel(tf.Module):
             *model.item_text.variables,
             *model.query_text.variables,
             model.representations,
+            *model.neighbours.variables,
         ]
 
         def encode(texts, role="query"):
@@ -79,6 +81,11 @@ class TrainedModel(tf.Module):
                 encode(request["query"]),
                 model.frozen(prepared["rows"]),
             )[0]
+
+        def neighbours(request):
+            searching = request["query"] != ""
+            history = History.of_request(prepare(request), searching)
+            return distinct(*model.neighbours(history))
 
         def rank_scores(request, item_rows):
             chances = model.rank(
@@ -128,6 +135,9 @@ class TrainedModel(tf.Module):
         )
         self.query_vectors = tf.function(
             query_vectors, input_signature=[request_spec()]
+        )
+        self.neighbours = tf.function(
+            neighbours, input_signature=[request_spec()]
         )
         self.rank_scores = tf.function(
             rank_scores, input_signature=[request_spec(), rows]

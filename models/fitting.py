@@ -191,9 +191,9 @@ def fit_retrieval(
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
     if settings.spectral_start:
         model.represent(tf.range(1))  # makes the variables
-        steps = item_sequences.of_examples(sequences)
+        known = item_sequences.of_examples(sequences)
         chosen = cooccurrence.incidence(
-            steps.keep(steps.positive), model.items.num_items
+            known.keep(known.positive), model.items.num_items
         )
         model.item_tower.start_ids(
             item_factors(chosen, model.settings.dimension, settings.seed)

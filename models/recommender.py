@@ -11,11 +11,12 @@ from models import losses
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
 from models.layers.centering import Centering, known_mean
+from models.neighbours import Neighbours
 from models.ranking import FunnelRanking
 from models.retrieval import (
     SequenceRetrieval,
     target_ranks,
-    target_window,
+    training_targets,
 )
 from models.settings import ModelSettings, TrainingSettings
 from models.towers import ItemTower, QueryTower
@@ -104,7 +105,6 @@ class Recommender(tfrs.Model):
             self.full,
             name="retrieval",
         )
-        self.static_shapes = training.jit_compile
         self.item_text = Centering(
             known_mean(
                 items.features(tf.range(items.num_items))["text"].numpy()
@@ -117,6 +117,12 @@ class Recommender(tfrs.Model):
         self.representations = open_ended(
             np.zeros([items.num_items + 1, settings.dimension], np.float32),
             "representations",
+        )
+        self.neighbours = Neighbours(
+            items.num_items,
+            settings.neighbours,
+            repeats=not settings.exclude_seen,
+            num_event_types=len(EVENT_TYPES) + 1,
         )
         # Trains the text encoder too, where it is set.
         self.live_text: LiveText | None = None
@@ -337,33 +343,10 @@ class Recommender(tfrs.Model):
                 return self.represent(rows, training=training)
 
         queries = self.sequence_queries(batch, represent, training)
-        there = batch["train"]
-        kept = tf.ones_like(there) if self.static_shapes else there
-        places = tf.cumsum(tf.reshape(tf.cast(kept, tf.int32), [-1])) - 1
-        window = target_window(
-            tf.reshape(places, tf.shape(there)),
-            there,
-            batch["query_rows"],
-            self.training_settings.target_window,
-            self.training_settings.target_decay,
-        )
-        parts = (queries, batch["targets"], *window, batch["target_times"])
-        if self.static_shapes:
-            parts = tuple(
-                tf.reshape(part, [-1, *part.shape[2:]]) for part in parts
-            )
-            weights = tf.cast(tf.reshape(there, [-1]), tf.float32)
-        else:
-            parts = tuple(tf.boolean_mask(part, there) for part in parts)
-            weights = tf.ones_like(parts[1], tf.float32)
-        queries, targets, chosen, shares, times = parts
-        weights *= self._recency_weight(times)
+        targets = training_targets(queries, batch, self.training_settings)
+        targets["weights"] *= self._recency_weight(targets["times"])
         return self.retrieval(
-            queries,
-            targets,
-            window=(chosen, shares),
-            times=times,
-            weights=weights,
+            **targets,
             vectors=lambda rows: self.score_vectors(represent(rows)),
         )
 

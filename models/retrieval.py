@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from models import losses
+from models.settings import TrainingSettings
 
 # When an item is available that is never a negative.
 NEVER = np.iinfo(np.int64).max
@@ -120,6 +121,49 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
             sampled=sampled,
             sampled_log_q=sampled_log_q,
         )
+
+
+def training_targets(
+    queries: tf.Tensor, batch: dict, settings: TrainingSettings
+) -> dict:
+    """Takes the steps of a batch that are learned from, as one list.
+
+    Args:
+      queries: float32 [B, T, d], before each step.
+      batch: What `models.inputs.sequence_inputs` returns.
+      settings: With `jit_compile` all steps stay, since XLA needs their number
+        to be fixed, and those that are not learned from have weight 0.
+
+    Returns:
+      `queries`, `targets`, `window`, `times` and `weights`, as
+      `SequenceRetrieval` takes them.
+    """
+    there = batch["train"]
+    fixed = settings.jit_compile
+    kept = tf.ones_like(there) if fixed else there
+    places = tf.cumsum(tf.reshape(tf.cast(kept, tf.int32), [-1])) - 1
+    window = target_window(
+        tf.reshape(places, tf.shape(there)),
+        there,
+        batch["query_rows"],
+        settings.target_window,
+        settings.target_decay,
+    )
+    parts = (queries, batch["targets"], *window, batch["target_times"])
+    if fixed:
+        parts = tuple(tf.reshape(part, [-1, *part.shape[2:]]) for part in parts)
+        weights = tf.cast(tf.reshape(there, [-1]), tf.float32)
+    else:
+        parts = tuple(tf.boolean_mask(part, there) for part in parts)
+        weights = tf.ones_like(parts[1], tf.float32)
+    queries, targets, chosen, shares, times = parts
+    return {
+        "queries": queries,
+        "targets": targets,
+        "window": (chosen, shares),
+        "times": times,
+        "weights": weights,
+    }
 
 
 def target_window(

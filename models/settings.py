@@ -32,6 +32,8 @@ class ModelSettings(Settings):
         Otherwise an item is one from its listing or its first choice on, and
         never where nobody chose it: the loss would push down the content by
         which alone it can be found, and that of items that come later.
+      neighbours: Items kept of each item that are chosen with it most often;
+        they add to the retrieval score. 0: none.
       half_life_days: Age at which a choice counts half in the losses, where
         what sells changes faster than what people like; 0 counts all alike.
       cosine: Whether retrieval scores are cosines over `temperature`; dot
@@ -56,6 +58,7 @@ class ModelSettings(Settings):
     dropout: float = 0.3
     id_dropout: float = 0.1
     complete_catalogue: bool = False
+    neighbours: int = 50
     half_life_days: float = 0.0
     cosine: bool = True
     temperature: float = 0.07
@@ -87,6 +90,7 @@ class ModelSettings(Settings):
         self.check("feed_forward", 1 <= self.feed_forward <= 8, "1 to 8")
         for field in ("dropout", "id_dropout", "ranking_dropout"):
             self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
+        self.check("neighbours", self.neighbours >= 0, ">= 0")
         self.check("half_life_days", self.half_life_days >= 0, ">= 0")
         self.check("temperature", self.temperature > 0, "above 0")
         self.check("ranking_width", self.ranking_width >= 4, ">= 4")

@@ -18,6 +18,7 @@ from models.item_table import (
     read_text_vectors,
 )
 from models.live_text import LiveText
+from models.neighbour_fitting import fit_neighbours
 from models.recommender import Recommender
 from models.retrieval import NEVER
 from models.settings import ModelSettings, TrainingSettings
@@ -164,6 +165,7 @@ def _fit(sources, run_dir, settings, training, fine_tuning):
             model, sequences, training, run_dir, live_text
         )
     }
+    history["neighbours"] = fit_neighbours(model, sequences, training)
     history["ranking"] = _fit_ranking(
         model,
         _files(sources.examples, "train"),

@@ -17,6 +17,8 @@ from benchmarks.quality.sequences import Score, Sequences, Split
 from models import features, fitting, inputs
 from models.item_sequences import ItemSequences
 from models.item_table import IDS_FILE, ItemTable, first_words
+from models.neighbour_fitting import fit_neighbours
+from models.neighbours import History, add_scores
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from schema.contract import EVENT_TYPES
@@ -135,6 +137,7 @@ def fit(
         query_vectors=np.zeros([1, table.text_dimension], np.float32),
     )
     fitting.fit_retrieval(recommender, sequences, training, str(log_dir))
+    fit_neighbours(recommender, sequences, training, held_out=False)
     vectors = recommender.score_vectors(recommender.representations[1:])
 
     @tf.function(reduce_retracing=True)
@@ -144,7 +147,11 @@ def fit(
         query, _ = recommender.query(
             request, text, recommender.frozen(request["rows"])
         )
-        return tf.matmul(query, vectors, transpose_b=True)
+        scores = tf.matmul(query, vectors, transpose_b=True)
+        history = History.of_request(
+            request, tf.zeros_like(request["length"], tf.bool)
+        )
+        return add_scores(scores, *recommender.neighbours(history))
 
     def score(users: NDArray[np.int64], split: Split) -> NDArray[np.float32]:
         steps = _Steps(data.histories(split, users), ids)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from models.index.exact import ExactIndex
+from models.neighbours import History, Neighbours, distinct
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
@@ -24,9 +25,11 @@ from models.serving_graph.warmup import (
     warmup_requests,
     write_warmup,
 )
+from schema.contract import EVENT_TYPES
 
 DIMENSION = 64
 HISTORY = 20
+NEIGHBOURS = 50
 USERS = 16
 # Of the ranker.
 CANDIDATES, FEATURES = 100, 32
@@ -52,6 +55,17 @@ class MadeUpModel(tf.Module):
             tf.Variable(rng.normal(size=shape, scale=0.1).astype(np.float32))
             for shape in ((2 * DIMENSION, DIMENSION), (DIMENSION, 2))
         ]
+        self.table = Neighbours(
+            len(item_ids),
+            NEIGHBOURS,
+            repeats=True,
+            num_event_types=len(EVENT_TYPES) + 1,
+        )
+        self.table.rows.assign(
+            rng.integers(len(item_ids), size=self.table.rows.shape)
+        )
+        self.table.similarity.assign(rng.random(self.table.rows.shape))
+        self.table.enabled.assign(1.0)
         self.rows = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(item_ids), tf.range(len(item_ids))
@@ -73,6 +87,20 @@ class MadeUpModel(tf.Module):
         return tf.math.divide_no_nan(
             tf.reduce_sum(steps, axis=1), tf.reduce_sum(known, axis=1)
         )
+
+    @tf.function(input_signature=[request_spec()])
+    def neighbours(self, request):
+        """Returns rows int32 and what they add float32, [B, M]."""
+        rows = self.rows.lookup(request["history_item_ids"])
+        length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
+        history = History(
+            rows=rows,
+            types=tf.ones_like(rows),
+            ages=request["timestamp"][:, None] - request["history_timestamps"],
+            length=length,
+            searching=request["query"] != "",
+        )
+        return distinct(*self.table(history))
 
     @tf.function(
         input_signature=[

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
@@ -186,6 +187,23 @@ def scores_of_vectors(
 ) -> Scores:
     """Scores of a two-tower model: dot products [queries, d] x [items, d]."""
     return lambda first, last: query_vectors[first:last] @ item_vectors.T
+
+
+def with_neighbours(scores: Scores, neighbours: sp.csr_array) -> Scores:
+    """Adds what neighbours of the histories say.
+
+    Args:
+      scores: Of the method.
+      neighbours: float32 [queries, items], to be added.
+    """
+
+    def both(first, last):
+        block = scores(first, last)
+        near = neighbours[first:last].tocoo()
+        block[near.row, near.col] += near.data
+        return block
+
+    return both
 
 
 def evaluate(

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import scipy.sparse as sp
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the text encoder's ops.
 
@@ -11,10 +12,12 @@ from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.evaluation import (
     Queries,
     Result,
+    Scores,
     evaluate,
     make_slices,
     scores_of,
     scores_of_vectors,
+    with_neighbours,
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
@@ -29,6 +32,8 @@ class AskedQueries:
     Attributes:
       queries: In item rows.
       vectors: float32 [queries, d], the model's.
+      neighbours: float32 [queries, items], what neighbours of the history add
+        to the model's scores.
       positions: int64 [queries], which example of the split.
       history_lengths: int64 [queries], steps in the request.
       has_query: bool [queries].
@@ -38,11 +43,22 @@ class AskedQueries:
 
     queries: Queries
     vectors: np.ndarray
+    neighbours: sp.csr_array
     positions: np.ndarray
     history_lengths: np.ndarray
     has_query: np.ndarray
     user_ids: np.ndarray
     left_out: dict[str, int]
+
+    def scores(self, item_vectors: np.ndarray) -> Scores:
+        """Scores of the model that was asked.
+
+        Args:
+          item_vectors: float32 [items, d], the model's.
+        """
+        return with_neighbours(
+            scores_of_vectors(self.vectors, item_vectors), self.neighbours
+        )
 
 
 def run_evaluation(
@@ -82,7 +98,7 @@ def run_evaluation(
     tuned = tune_baselines(train, num_items, settings)
     queries = asked.queries
     methods = {
-        "model": scores_of_vectors(asked.vectors, item_vectors),
+        "model": asked.scores(item_vectors),
         "popularity": scores_of(tuned.popularity, queries),
         "item_knn": scores_of(tuned.item_knn, queries),
     }
@@ -150,7 +166,8 @@ def read_queries(
             "is nothing to evaluate; allowed: at least 1 example in "
             "sequence_eval"
         )
-    rows, steps, targets, vectors = [], [], [], []
+    num_items = len(model.item_ids())
+    rows, steps, targets, vectors, near = [], [], [], [], []
     lengths, with_query, users = [], [], []
     for batch in requests.read_requests(
         files,
@@ -159,6 +176,8 @@ def read_queries(
         positions=positions,
     ):
         vectors.append(model.query_vectors(batch.request).numpy())
+        rows_near, added = model.neighbours(batch.request)
+        near.append(_as_matrix(rows_near.numpy(), added.numpy(), num_items))
         history = model.lookup(batch.request["history_item_ids"]).numpy()
         filled = np.arange(history.shape[1]) < batch.history_lengths[:, None]
         known = filled & (history >= 0)
@@ -201,6 +220,7 @@ def read_queries(
             targets=target[kept],
         ),
         vectors=np.concatenate(vectors)[kept],
+        neighbours=sp.csr_array(sp.vstack(near, format="csr"))[kept],
         positions=positions[kept],
         history_lengths=np.concatenate(lengths)[kept],
         has_query=np.concatenate(with_query)[kept],
@@ -209,6 +229,15 @@ def read_queries(
             "unknown_target": int(unknown.sum()),
             "seen_target": int((seen & ~unknown).sum()),
         },
+    )
+
+
+def _as_matrix(rows, scores, num_items):
+    """Makes float32 [B, items] of what `model.neighbours` returns."""
+    query, place = np.nonzero(rows >= 0)
+    return sp.csr_array(
+        (scores[query, place], (query, rows[query, place])),
+        shape=(len(rows), num_items),
     )
 
 

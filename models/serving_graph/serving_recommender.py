@@ -6,6 +6,7 @@ from models.index.exact import LOWEST, best_rows
 from models.requests import HISTORY_NAMES, pack_history
 from models.serving_graph.inputs import EXCLUDE, K, checked, filled
 from models.serving_graph.item_table import ItemTable
+from models.serving_graph.neighbours import join_neighbours
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch
@@ -64,9 +65,7 @@ class ServingRecommender(tf.Module):
           k the largest of the batch; slots beyond a row's own k are empty.
         """
         inputs, request, exclude = self._prepare(inputs)
-        rows, _ = self.index.search(
-            self._query_vectors(request), self._num_candidates, exclude
-        )
+        rows = self._candidates(request, exclude)
         ranked = self._rank(request, rows)
         return self._answer(rows, ranked, ranked["score"], inputs[K])
 
@@ -86,9 +85,7 @@ class ServingRecommender(tf.Module):
         """
         inputs["query"] = filled("query", inputs["query"])
         inputs, request, exclude = self._prepare(inputs)
-        rows, _ = self.index.search(
-            self._query_vectors(request), self._num_candidates, exclude
-        )
+        rows = self._candidates(request, exclude)
         if self.texts is None:
             ranked = self._rank(request, rows)
             return self._answer(rows, ranked, ranked["score"], inputs[K])
@@ -179,8 +176,22 @@ class ServingRecommender(tf.Module):
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
 
-    def _query_vectors(self, request):
-        return tf.ensure_shape(self.model.query_vectors(request), [None, None])
+    def _candidates(self, request, exclude):
+        """Returns int32 [B, retrieve_k], rows, -1 where there are no more."""
+        query = tf.ensure_shape(self.model.query_vectors(request), [None, None])
+        near, added = self.model.neighbours(request)
+        near = (
+            tf.ensure_shape(near, [None, None]),
+            tf.ensure_shape(added, [None, None]),
+        )
+        rows, _ = join_neighbours(
+            self.index.search(query, self._num_candidates, exclude),
+            near,
+            items=self.similar_items.items,
+            query=query,
+            exclude_rows=exclude,
+        )
+        return rows
 
     def _rank(self, request, rows):
         ranked = self.model.rank_scores(request, tf.maximum(rows, 0))

@@ -7,6 +7,21 @@ import tensorflow as tf
 TEXT = ("query", "scene", "city", "device", "gender", "age_band", "level")
 
 
+REQUEST = {
+    **{
+        name: tf.TensorSpec([None, None], tf.string, name)
+        for name in (
+            "history_item_ids",
+            "history_event_types",
+            "history_queries",
+        )
+    },
+    "history_timestamps": tf.TensorSpec([None, None], tf.int64),
+    "timestamp": tf.TensorSpec([None], tf.int64),
+    **{name: tf.TensorSpec([None], tf.string) for name in TEXT},
+}
+
+
 class TinyModel(tf.Module):
     """Answers with the item after the last one of the history: 0→1→2→…"""
 
@@ -34,29 +49,22 @@ class TinyModel(tf.Module):
     def lookup(self, item_ids):
         return self.table.lookup(item_ids)
 
-    @tf.function(
-        input_signature=[
-            {
-                **{
-                    name: tf.TensorSpec([None, None], tf.string, name)
-                    for name in (
-                        "history_item_ids",
-                        "history_event_types",
-                        "history_queries",
-                    )
-                },
-                "history_timestamps": tf.TensorSpec([None, None], tf.int64),
-                "timestamp": tf.TensorSpec([None], tf.int64),
-                **{name: tf.TensorSpec([None], tf.string) for name in TEXT},
-            }
-        ]
-    )
+    @tf.function(input_signature=[REQUEST])
     def query_vectors(self, request):
         rows = self.table.lookup(request["history_item_ids"])
         length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
         last = tf.gather(rows, tf.maximum(length - 1, 0), batch_dims=1)
         num_items = tf.shape(self.vectors)[0]
         return tf.one_hot(tf.where(length > 0, last + 1, 0), num_items)
+
+    @tf.function(input_signature=[REQUEST])
+    def neighbours(self, request):
+        """The one before the last item is a little likely again."""
+        rows = self.table.lookup(request["history_item_ids"])
+        length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
+        before = tf.gather(rows, tf.maximum(length - 2, 0), batch_dims=1)
+        before = tf.where(length > 1, before, -1)[:, None]
+        return before, tf.where(before >= 0, 0.5, 0.0)
 
 
 def example(user, history, targets=(), timestamp=0, **context):

@@ -119,6 +119,10 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     }
     vectors = model.item_vectors().numpy()
     fit = model.query_vectors(asked).numpy() @ vectors.T
+    near, added = model.neighbours(asked)
+    for row in range(2):
+        np.add.at(fit[row], near[row].numpy(), added[row].numpy())
+    assert added.numpy().sum() > 0
     sold_out = [int(i[1:]) for i in small_shop.SOLD_OUT]
     fit[:, sold_out] = -np.inf
     fit[0, [1, 4]] = fit[1, 2] = -np.inf
