@@ -170,8 +170,7 @@ def _retrieval_index(index_dir, facts, items, columns: CatalogueColumns):
             "no item of the catalogue is in stock: there is nothing to index"
         )
     return ScannGraphIndex(
-        items.vectors.numpy(),
-        columns.in_stock,
+        items,
         read_plan(index_dir / SCANN_FOLDER),
         IndexSettings.from_json(json.dumps(facts["settings"])),
     )

@@ -9,25 +9,23 @@ LOWEST = float(np.finfo(np.float32).min)
 MAX_SCORES_AT_ONCE = 32_000_000
 
 
-def exclusion_mask(
-    exclude_rows: tf.Tensor, num_rows: int | tf.Tensor
-) -> tf.Tensor:
-    """Marks excluded rows, so that one gather or `where` takes them out.
+def all_but(exclude_rows: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
+    """Marks the rows that may come through.
 
     Args:
       exclude_rows: int32 [B, E]; -1 stands for none.
       num_rows: N, rows of the index.
 
     Returns:
-      bool [B, N], true where the row is excluded.
+      bool [B, N], false where the row is excluded.
     """
     batch = tf.shape(exclude_rows)[0]
     known = tf.where((exclude_rows >= 0) & (exclude_rows < num_rows))
     columns = tf.cast(tf.gather_nd(exclude_rows, known), tf.int64)
     return tf.tensor_scatter_nd_update(
-        tf.zeros([batch, num_rows], tf.bool),
+        tf.ones([batch, num_rows], tf.bool),
         tf.stack([known[:, 0], columns], axis=1),
-        tf.ones_like(columns, tf.bool),
+        tf.zeros_like(columns, tf.bool),
     )
 
 
@@ -110,26 +108,26 @@ class ExactIndex(tf.Module):
         return tf.linalg.matvec(vectors, query)
 
     def search(
-        self, query: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
+        self, query: tf.Tensor, k: int | tf.Tensor, allowed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds the k best eligible rows that are not excluded.
+        """Finds the k best eligible rows that are allowed.
 
         Args:
           query: float32 [B, d].
           k: How many, at least 1; may be more than there are rows.
-          exclude_rows: int32 [B, E], -1 for none.
+          allowed: bool [B, N].
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
             lambda chunk: self._search_chunk(chunk[0], k, chunk[1]),
-            (query, exclude_rows),
+            (query, allowed),
             self._chunk,
         )
 
-    def _search_chunk(self, query, k, exclude_rows):
-        allowed = self.eligible & ~exclusion_mask(exclude_rows, self.num_rows)
+    def _search_chunk(self, query, k, allowed):
+        allowed &= self.eligible
         scores = tf.where(allowed, self.score_all(query), LOWEST)
         return best_rows(scores, None, k)
 
@@ -140,8 +138,7 @@ def in_chunks(search, inputs: tuple[tf.Tensor, ...], chunk: int):
     Args:
       search: Maps a tuple of inputs to (rows int32 [b, k], scores float32
         [b, k]).
-      inputs: Tensors that share their first dimension, B; the first is of
-        floats, the second of rows to be left out.
+      inputs: Tensors that share their first dimension, B.
       chunk: Queries at once, at least 1.
 
     Returns:

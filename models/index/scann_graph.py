@@ -10,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 from scann.scann_ops.py import scann_ops
 
-from models.index.exact import LOWEST, best_rows, exclusion_mask
+from models.index.exact import LOWEST, ExactIndex, best_rows
 from models.index.scann import SearchPlan, configure
 from models.index.settings import IndexSettings
+
+# Rows left out up to which ScaNN is asked for so many more.
+_MOST_EXCLUDED = 1_000
 
 
 class ScannGraphIndex(tf.Module):
@@ -20,8 +23,7 @@ class ScannGraphIndex(tf.Module):
 
     def __init__(
         self,
-        vectors: np.ndarray,
-        eligible: np.ndarray,
+        items: ExactIndex,
         plan: SearchPlan,
         settings: IndexSettings,
     ):
@@ -31,15 +33,16 @@ class ScannGraphIndex(tf.Module):
         afterwards, so that a sold-out half costs no recall.
 
         Args:
-          vectors: float32 [N, d].
-          eligible: bool [N]; at least one is.
+          items: All rows, at least one of them eligible; searched where a
+            request leaves few of them.
           plan: Effort that reached the recall asked for over all rows; the
             same share of leaves is searched here.
           settings: How it was trained.
         """
         super().__init__(name="scann_index")
-        rows = np.flatnonzero(eligible).astype(np.int32)
-        self.num_rows = len(vectors)
+        vectors = items.vectors.numpy()
+        rows = np.flatnonzero(items.eligible.numpy()).astype(np.int32)
+        self._items = items
         self.rows = tf.Variable(rows, trainable=False, name="rows")
         builder, leaves = configure(
             scann_ops.builder(
@@ -57,20 +60,30 @@ class ScannGraphIndex(tf.Module):
         self._reordering = plan.reordering
 
     def search(
-        self, query: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
+        self, query: tf.Tensor, k: int | tf.Tensor, allowed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds about the k best eligible rows that are not excluded.
+        """Finds about the k best eligible rows that are allowed.
+
+        Looks for as many more as there are rows that are not, and falls back
+        to all rows where these are many.
 
         Args:
           query: float32 [B, d].
           k: How many, at least 1.
-          exclude_rows: int32 [B, E], -1 for none.
+          allowed: bool [B, N].
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
-        excluded = exclusion_mask(exclude_rows, self.num_rows)
-        most = tf.reduce_max(tf.reduce_sum(tf.cast(excluded, tf.int32), axis=1))
+        here = tf.gather(allowed, self.rows, axis=1)
+        most = tf.reduce_max(tf.reduce_sum(tf.cast(~here, tf.int32), axis=1))
+        return tf.cond(
+            most <= _MOST_EXCLUDED,
+            lambda: self._search_leaves(query, k, allowed, most),
+            lambda: self._items.search(query, k, allowed),
+        )
+
+    def _search_leaves(self, query, k, allowed, most):
         wanted = tf.minimum(k + most, tf.size(self.rows))
         searcher = scann_ops.searcher_from_module(self.state)
         found, scores = searcher.search_batched(
@@ -83,5 +96,6 @@ class ScannGraphIndex(tf.Module):
         scores = tf.ensure_shape(scores, [None, None])
         # ScaNN fills what it did not find with row 0 and NaN.
         rows = tf.gather(self.rows, tf.cast(found, tf.int32))
-        bad = tf.math.is_nan(scores) | tf.gather(excluded, rows, batch_dims=1)
-        return best_rows(tf.where(bad, LOWEST, scores), rows, k)
+        good = tf.gather(allowed, rows, batch_dims=1)
+        good &= ~tf.math.is_nan(scores)
+        return best_rows(tf.where(good, scores, LOWEST), rows, k)

@@ -13,7 +13,7 @@ def join_neighbours(
     *,
     items: ExactIndex,
     query: tf.Tensor,
-    exclude_rows: tf.Tensor,
+    allowed: tf.Tensor,
 ) -> Found:
     """Takes the best by the sum of dot product and what neighbours add.
 
@@ -27,7 +27,7 @@ def join_neighbours(
         float32 [B, M].
       items: The vectors, and which rows may come through.
       query: float32 [B, d].
-      exclude_rows: int32 [B, E], -1 for none.
+      allowed: bool [B, N].
 
     Returns:
       Rows and scores [B, k], best first, as `search` returns them.
@@ -35,10 +35,10 @@ def join_neighbours(
     rows, scores = by_vector
     near, added = neighbours
     known = tf.maximum(near, 0)
-    allowed = (near >= 0) & tf.gather(items.eligible, known)
-    allowed &= ~_is_in(near, exclude_rows)
+    there = (near >= 0) & tf.gather(items.eligible, known)
+    there &= tf.gather(allowed, known, batch_dims=1)
     near_scores = tf.where(
-        allowed, items.score_rows(query, known) + added, LOWEST
+        there, items.score_rows(query, known) + added, LOWEST
     )
     scores = tf.where(_is_in(rows, near), LOWEST, scores)
     return best_rows(

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST, best_rows
+from models.index.exact import LOWEST, all_but, best_rows
 from models.requests import HISTORY_NAMES, pack_history
 from models.serving_graph.inputs import EXCLUDE, K, checked, filled
 from models.serving_graph.item_table import ItemTable
@@ -64,8 +64,8 @@ class ServingRecommender(tf.Module):
           What `ItemTable.describe` returns and `p_<head>` float32 [B, k],
           k the largest of the batch; slots beyond a row's own k are empty.
         """
-        inputs, request, exclude = self._prepare(inputs)
-        rows = self._candidates(request, exclude)
+        inputs, request, allowed = self._prepare(inputs)
+        rows = self._candidates(request, allowed)
         ranked = self._rank(request, rows)
         return self._answer(rows, ranked, ranked["score"], inputs[K])
 
@@ -84,8 +84,8 @@ class ServingRecommender(tf.Module):
           As `recommend`; `scores` are the blend.
         """
         inputs["query"] = filled("query", inputs["query"])
-        inputs, request, exclude = self._prepare(inputs)
-        rows = self._candidates(request, exclude)
+        inputs, request, allowed = self._prepare(inputs)
+        rows = self._candidates(request, allowed)
         if self.texts is None:
             ranked = self._rank(request, rows)
             return self._answer(rows, ranked, ranked["score"], inputs[K])
@@ -97,7 +97,7 @@ class ServingRecommender(tf.Module):
         )
         query = request["query"]
         by_text, _ = self.texts.search(
-            text, query, self._num_candidates, exclude
+            text, query, self._num_candidates, allowed
         )
         twice = tf.reduce_any(
             by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
@@ -124,7 +124,7 @@ class ServingRecommender(tf.Module):
         rows, scores = self.similar_items.search(
             self._rows_of(inputs["item_ids"]),
             tf.reduce_max(inputs[K]),
-            self._rows_of(inputs[EXCLUDE]),
+            self._allowed(inputs),
         )
         rows = tf.where(asked_slots(inputs[K]), rows, -1)
         return self.table.describe(rows, scores)
@@ -156,10 +156,16 @@ class ServingRecommender(tf.Module):
     def _prepare(self, inputs):
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
         history_rows = self._rows_of(inputs[_HISTORY_ITEMS])
+        seen = history_rows if self._settings.exclude_seen else None
+        allowed = self._allowed(inputs, seen)
+        return inputs, self._packed(inputs, history_rows), allowed
+
+    def _allowed(self, inputs, seen=None):
+        """Returns bool [B, N], which rows the request lets through."""
         exclude = self._rows_of(inputs[EXCLUDE])
-        if self._settings.exclude_seen:
-            exclude = tf.concat([exclude, history_rows], axis=1)
-        return inputs, self._packed(inputs, history_rows), exclude
+        if seen is not None:
+            exclude = tf.concat([exclude, seen], axis=1)
+        return all_but(exclude, self.similar_items.items.num_rows)
 
     def _packed(self, inputs, history_rows):
         request = {
@@ -176,7 +182,7 @@ class ServingRecommender(tf.Module):
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
 
-    def _candidates(self, request, exclude):
+    def _candidates(self, request, allowed):
         """Returns int32 [B, retrieve_k], rows, -1 where there are no more."""
         query = tf.ensure_shape(self.model.query_vectors(request), [None, None])
         near, added = self.model.neighbours(request)
@@ -185,11 +191,11 @@ class ServingRecommender(tf.Module):
             tf.ensure_shape(added, [None, None]),
         )
         rows, _ = join_neighbours(
-            self.index.search(query, self._num_candidates, exclude),
+            self.index.search(query, self._num_candidates, allowed),
             near,
             items=self.similar_items.items,
             query=query,
-            exclude_rows=exclude,
+            allowed=allowed,
         )
         return rows
 

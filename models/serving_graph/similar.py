@@ -7,8 +7,8 @@ from models.index.exact import (
     LOWEST,
     MAX_SCORES_AT_ONCE,
     ExactIndex,
+    all_but,
     best_rows,
-    exclusion_mask,
     in_chunks,
 )
 
@@ -45,25 +45,25 @@ class SimilarItems(tf.Module):
         self._text_weight = text_weight
 
     def search(
-        self, rows: tf.Tensor, k: tf.Tensor, exclude_rows: tf.Tensor
+        self, rows: tf.Tensor, k: tf.Tensor, allowed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the k eligible items most like each row, itself left out.
 
         Args:
           rows: int32 [B], -1 where the item is unknown, which none is like.
           k: int32 [].
-          exclude_rows: int32 [B, E], -1 for none.
+          allowed: bool [B, N].
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
             lambda chunk: self._search_chunk(chunk[0], k, chunk[1]),
-            (rows, tf.concat([exclude_rows, rows[:, tf.newaxis]], axis=1)),
+            (rows, allowed & all_but(rows[:, tf.newaxis], self.items.num_rows)),
             max(1, MAX_SCORES_AT_ONCE // max(1, self.items.num_rows)),
         )
 
-    def _search_chunk(self, rows, k, exclude_rows):
+    def _search_chunk(self, rows, k, allowed):
         safe = tf.maximum(rows, 0)
         vectors = tf.gather(self.items.vectors, safe)
         vectors *= tf.gather(self.inverse_norms, safe)[:, tf.newaxis]
@@ -74,9 +74,5 @@ class SimilarItems(tf.Module):
             weight = self._text_weight * tf.cast(has_text, tf.float32)
             scores = (1 - weight) * scores
             scores += weight * self.texts.score_all(texts)
-        allowed = (
-            self.items.eligible
-            & ~exclusion_mask(exclude_rows, self.items.num_rows)
-            & (rows >= 0)[:, tf.newaxis]
-        )
+        allowed &= self.items.eligible & (rows >= 0)[:, tf.newaxis]
         return best_rows(tf.where(allowed, scores, LOWEST), None, k)

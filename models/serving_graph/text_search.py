@@ -7,7 +7,6 @@ from models.index.exact import (
     MAX_SCORES_AT_ONCE,
     ExactIndex,
     best_rows,
-    exclusion_mask,
     in_chunks,
 )
 from models.index.lexical import LexicalIndex
@@ -41,22 +40,22 @@ class TextSearch(tf.Module):
         vectors: tf.Tensor,
         queries: tf.Tensor,
         k: int | tf.Tensor,
-        exclude_rows: tf.Tensor,
+        allowed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds the k eligible rows that fit the queries best.
+        """Finds the k eligible and allowed rows that fit the queries best.
 
         Args:
           vectors: float32 [B, d], of the queries, one long.
           queries: string [B].
           k: How many, at least 1.
-          exclude_rows: int32 [B, E], -1 for none.
+          allowed: bool [B, N].
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
             lambda chunk: self._search_chunk(chunk[0], chunk[1], chunk[2], k),
-            (vectors, exclude_rows, queries),
+            (vectors, allowed, queries),
             max(1, MAX_SCORES_AT_ONCE // max(1, self.texts.num_rows)),
         )
 
@@ -67,10 +66,8 @@ class TextSearch(tf.Module):
         shared = tf.gather(self.words.score_all(queries), rows, batch_dims=1)
         return self.texts.score_rows(vectors, rows) + self._weight * shared
 
-    def _search_chunk(self, vectors, exclude_rows, queries, k):
+    def _search_chunk(self, vectors, allowed, queries, k):
         scores = self.texts.score_all(vectors)
         scores += self._weight * self.words.score_all(queries)
-        allowed = self.texts.eligible & ~exclusion_mask(
-            exclude_rows, self.texts.num_rows
-        )
+        allowed &= self.texts.eligible
         return best_rows(tf.where(allowed, scores, LOWEST), None, k)

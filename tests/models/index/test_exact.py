@@ -2,23 +2,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, exclusion_mask
+from models.index.exact import LOWEST, ExactIndex, all_but
 
 VECTORS = np.array([[1, 0], [0, 1], [2, 0], [0, 3]], np.float32)
-NONE = tf.zeros([2, 0], tf.int32)
+ALL = tf.ones([2, 4], tf.bool)
 QUERY = tf.constant([[1.0, 0.5], [0.0, 1.0]])
 
 
 def test_best_rows_first_with_their_scores():
-    rows, scores = ExactIndex(VECTORS).search(QUERY, 3, NONE)
+    rows, scores = ExactIndex(VECTORS).search(QUERY, 3, ALL)
     # Query 0 scores 1, .5, 2, 1.5; query 1 scores 0, 1, 0, 3.
     np.testing.assert_array_equal(rows, [[2, 3, 0], [3, 1, 0]])
     np.testing.assert_allclose(scores, [[2, 1.5, 1], [3, 1, 0]])
 
 
 def test_slots_that_cannot_be_filled_are_marked():
-    exclude = tf.constant([[2, -1], [3, 3]])
-    rows, scores = ExactIndex(VECTORS).search(QUERY, 6, exclude)
+    allowed = all_but(tf.constant([[2, -1], [3, 3]]), 4)
+    rows, scores = ExactIndex(VECTORS).search(QUERY, 6, allowed)
     np.testing.assert_array_equal(
         rows, [[3, 0, 1, -1, -1, -1], [1, 0, 2, -1, -1, -1]]
     )
@@ -27,13 +27,13 @@ def test_slots_that_cannot_be_filled_are_marked():
 
 def test_ineligible_rows_never_come_through():
     index = ExactIndex(VECTORS, np.array([True, True, False, True]))
-    rows, _ = index.search(QUERY, 4, NONE)
+    rows, _ = index.search(QUERY, 4, ALL)
     assert 2 not in rows.numpy()
 
 
 def test_rows_out_of_range_are_no_exclusion():
-    mask = exclusion_mask(tf.constant([[-1, 1, 9, 1]]), 3)
-    np.testing.assert_array_equal(mask, [[False, True, False]])
+    mask = all_but(tf.constant([[-1, 1, 9, 1]]), 3)
+    np.testing.assert_array_equal(mask, [[True, False, True]])
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7])
@@ -42,9 +42,10 @@ def test_chunks_answer_as_the_whole(batch):
     vectors = rng.normal(size=(50, 4)).astype(np.float32)
     query = tf.constant(rng.normal(size=(batch, 4)), tf.float32)
     exclude = tf.constant(rng.integers(-1, 50, size=(batch, 5)), tf.int32)
-    whole = ExactIndex(vectors).search(query, 10, exclude)
+    allowed = all_but(exclude, 50)
+    whole = ExactIndex(vectors).search(query, 10, allowed)
     chunked = ExactIndex(vectors, max_scores_at_once=100)
-    rows, scores = tf.function(chunked.search)(query, 10, exclude)
+    rows, scores = tf.function(chunked.search)(query, 10, allowed)
     np.testing.assert_array_equal(rows, whole[0])
     np.testing.assert_allclose(scores, whole[1], rtol=1e-6)
     for got, left_out in zip(rows.numpy(), exclude.numpy(), strict=True):
@@ -62,18 +63,18 @@ def test_halves_score_like_floats():
 def test_survives_saving_with_static_ranks(tmp_path):
     index = ExactIndex(VECTORS)
     search = tf.function(
-        lambda query, exclude: dict(
+        lambda query, allowed: dict(
             zip(
-                ("rows", "scores"), index.search(query, 3, exclude), strict=True
+                ("rows", "scores"), index.search(query, 3, allowed), strict=True
             )
         ),
         input_signature=[
             tf.TensorSpec([None, 2], tf.float32, "query"),
-            tf.TensorSpec([None, None], tf.int32, "exclude"),
+            tf.TensorSpec([None, None], tf.bool, "allowed"),
         ],
     )
     tf.saved_model.save(index, str(tmp_path), signatures={"search": search})
     loaded = tf.saved_model.load(str(tmp_path)).signatures["search"]
     assert loaded.structured_outputs["rows"].shape.rank == 2
-    answer = loaded(query=QUERY, exclude=NONE)
+    answer = loaded(query=QUERY, allowed=ALL)
     np.testing.assert_array_equal(answer["rows"], [[2, 3, 0], [3, 1, 0]])

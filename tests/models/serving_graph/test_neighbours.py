@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex
+from models.index.exact import LOWEST, ExactIndex, all_but
 from models.serving_graph.neighbours import join_neighbours
 
 NUM_ITEMS, DIMENSION = 60, 4
@@ -38,11 +38,13 @@ def test_none_of_the_best_by_both_is_missing(seed):
     best = np.take_along_axis(expected, order, 1)
 
     rows, scores = join_neighbours(
-        index.search(tf.constant(query), k, tf.constant(exclude)),
+        index.search(
+            tf.constant(query), k, all_but(tf.constant(exclude), NUM_ITEMS)
+        ),
         (tf.constant(near), tf.constant(added)),
         items=index,
         query=tf.constant(query),
-        exclude_rows=tf.constant(exclude),
+        allowed=all_but(tf.constant(exclude), NUM_ITEMS),
     )
     np.testing.assert_allclose(scores, best, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(rows, np.where(best > LOWEST, order, -1))
@@ -51,12 +53,14 @@ def test_none_of_the_best_by_both_is_missing(seed):
 @pytest.mark.parametrize(("near", "excluded"), [(0, 3), (5, 0), (0, 0)])
 def test_no_neighbours_and_nothing_excluded(near, excluded):
     index, query, rows, added, exclude = drawn(1, near=near, excluded=excluded)
-    by_vector = index.search(tf.constant(query), 4, tf.constant(exclude))
+    by_vector = index.search(
+        tf.constant(query), 4, all_but(tf.constant(exclude), NUM_ITEMS)
+    )
     found, _ = join_neighbours(
         by_vector,
         (tf.constant(rows), tf.zeros_like(added)),
         items=index,
         query=tf.constant(query),
-        exclude_rows=tf.constant(exclude),
+        allowed=all_but(tf.constant(exclude), NUM_ITEMS),
     )
     np.testing.assert_array_equal(found, by_vector[0])
