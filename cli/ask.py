@@ -9,6 +9,7 @@ from cli import options
 
 if typing.TYPE_CHECKING:
     from cli.main import Session
+    from serving.requests import Only
 
 
 @click.command(epilog=options.examples("daogou users --n 3 --preset demo"))
@@ -47,6 +48,7 @@ def users(
     "--user", "user_id", required=True, metavar="ID", help="Whom for."
 )
 @options.how_many
+@options.only
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -57,6 +59,7 @@ def recommend(
     *,
     user_id: str,
     k: int,
+    only: "Only",
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -74,6 +77,7 @@ def recommend(
         newest_report(runs, preset),
         user_id,
         k,
+        only=only,
         server=server,
         show_noise=session.debug,
     )
@@ -84,6 +88,7 @@ def recommend(
     epilog=options.examples(
         'daogou search "无线鼠标"',
         'daogou search "无线鼠标" --user u00042 --k 5',
+        'daogou search "无线鼠标" --category 电脑 --max-price 100',
     )
 )
 @click.argument("query")
@@ -95,6 +100,7 @@ def recommend(
     help="Whose history to take into account.",
 )
 @options.how_many
+@options.only
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -106,6 +112,7 @@ def search(
     query: str,
     user_id: str,
     k: int,
+    only: "Only",
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -124,6 +131,7 @@ def search(
         query,
         user_id,
         k,
+        only=only,
         server=server,
         show_noise=session.debug,
     )
@@ -135,6 +143,7 @@ def search(
     "--item", "item_id", required=True, metavar="ID", help="Like which item."
 )
 @options.how_many
+@options.only
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -145,6 +154,7 @@ def similar(
     *,
     item_id: str,
     k: int,
+    only: "Only",
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -159,6 +169,7 @@ def similar(
         newest_report(runs, preset),
         item_id,
         k,
+        only=only,
         server=server,
         show_noise=session.debug,
     )

@@ -15,6 +15,8 @@ from schema.errors import DataError
 if typing.TYPE_CHECKING:
     import numpy as np
 
+    from serving.requests import Only
+
 CHANCE = "p_"
 # Of an unknown user: no history at all.
 NOBODY = ""
@@ -25,6 +27,7 @@ def recommend(
     user_id: str,
     k: int,
     *,
+    only: "Only",
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -34,6 +37,7 @@ def recommend(
       report: Of the run whose model answers.
       user_id: Whom for; an unknown one gets what a newcomer gets.
       k: How many.
+      only: What alone may come back.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -46,7 +50,9 @@ def recommend(
         from serving import histories
 
         request = histories.request(report.place("histories"), user_id)
-        output = _ask(report, server, lambda model: model.recommend(request, k))
+        output = _ask(
+            report, server, lambda model: model.recommend(request, k, only=only)
+        )
         catalogue = Catalogue(report.place("catalogue"))
     return _answer(report, {"user_id": user_id}, user, output, catalogue)
 
@@ -57,6 +63,7 @@ def search(
     user_id: str,
     k: int,
     *,
+    only: "Only",
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -67,6 +74,7 @@ def search(
       query: What for.
       user_id: Whose history to take into account; may be empty.
       k: How many.
+      only: What alone may come back.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -81,7 +89,9 @@ def search(
         request = histories.request(
             report.place("histories"), user_id or NOBODY, query=query
         )
-        output = _ask(report, server, lambda model: model.search(request, k))
+        output = _ask(
+            report, server, lambda model: model.search(request, k, only=only)
+        )
         catalogue = Catalogue(report.place("catalogue"))
     asked = {"query": query}
     if user_id:
@@ -94,6 +104,7 @@ def similar(
     item_id: str,
     k: int,
     *,
+    only: "Only",
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -103,6 +114,7 @@ def similar(
       report: Of the run whose model answers.
       item_id: Like which.
       k: How many.
+      only: What alone may come back.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -114,7 +126,11 @@ def similar(
         catalogue = Catalogue(report.place("catalogue"))
         if not catalogue.items([item_id]):
             raise DataError(_unknown_item(item_id, catalogue, report))
-        output = _ask(report, server, lambda model: model.similar([item_id], k))
+        output = _ask(
+            report,
+            server,
+            lambda model: model.similar([item_id], k, only=only),
+        )
     return _answer(report, {"item_id": item_id}, None, output, catalogue)
 
 

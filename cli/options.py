@@ -1,5 +1,6 @@
 """Options that several commands share, with one wording of their help."""
 
+import functools
 import pathlib
 
 import click
@@ -51,6 +52,59 @@ how_many = click.option(
     show_default=True,
     help="How many items.",
 )
+
+
+_only = (
+    click.option(
+        "--category",
+        "categories",
+        multiple=True,
+        metavar="PATH",
+        help="Only items of this category and below, as in 电脑/外设; may be "
+        "given several times.",
+    ),
+    click.option(
+        "--brand",
+        "brands",
+        multiple=True,
+        metavar="NAME",
+        help="Only this brand; may be given several times.",
+    ),
+    click.option(
+        "--shop",
+        "shops",
+        multiple=True,
+        metavar="ID",
+        help="Only this shop; may be given several times.",
+    ),
+    click.option(
+        "--min-price", type=float, default=0.0, help="Only from this price on."
+    ),
+    click.option(
+        "--max-price", type=float, default=None, help="Only up to this price."
+    ),
+)
+
+
+def only(command):
+    """Adds what alone may come back; the command gets it as `only`."""
+
+    @functools.wraps(command)
+    def called(*args, categories, brands, shops, min_price, max_price, **kw):
+        from serving.requests import Only
+
+        chosen = Only(
+            categories=categories,
+            brands=brands,
+            shops=shops,
+            min_price=min_price,
+            max_price=max_price,
+        )
+        return command(*args, only=chosen, **kw)
+
+    for option in reversed(_only):
+        called = option(called)
+    return called
 
 
 def examples(*lines: str) -> str:

@@ -3,8 +3,7 @@
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, inputs, new_items
-from models.neighbours import History, distinct
+from models import features, inputs, neighbours, new_items
 from models.recommender import Recommender
 from models.requests import request_spec
 
@@ -74,18 +73,13 @@ class TrainedModel(tf.Module):
             }
             return inputs.request_inputs(batch, settings, items.lookup)
 
-        def query_vectors(request):
-            prepared = prepare(request)
-            return model.query(
-                prepared,
+        def retrieve(request):
+            return neighbours.retrieve(
+                model,
+                prepare(request),
                 encode(request["query"]),
-                model.frozen(prepared["rows"]),
-            )[0]
-
-        def neighbours(request):
-            searching = request["query"] != ""
-            history = History.of_request(prepare(request), searching)
-            return distinct(*model.neighbours(history))
+                request["query"] != "",
+            )
 
         def rank_scores(request, item_rows):
             chances = model.rank(
@@ -134,11 +128,10 @@ class TrainedModel(tf.Module):
             ],
         )
         self.query_vectors = tf.function(
-            query_vectors, input_signature=[request_spec()]
+            lambda request: retrieve(request)["query"],
+            input_signature=[request_spec()],
         )
-        self.neighbours = tf.function(
-            neighbours, input_signature=[request_spec()]
-        )
+        self.retrieve = tf.function(retrieve, input_signature=[request_spec()])
         self.rank_scores = tf.function(
             rank_scores, input_signature=[request_spec(), rows]
         )
@@ -149,6 +142,7 @@ class TrainedModel(tf.Module):
         self.item_vectors = tf.function(item_vectors, input_signature=[])
         self.text_vectors = tf.function(text_vectors, input_signature=[])
         self.item_ids = tf.function(items.item_ids, input_signature=[])
+        self.trained = tf.function(items.trained, input_signature=[])
         self.lookup = tf.function(
             items.lookup, input_signature=[tf.TensorSpec(None, tf.string)]
         )

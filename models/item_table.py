@@ -263,6 +263,10 @@ class ItemTable(tf.Module):
         trained = (counts > 0).astype(np.float32)
         self._trained.assign(np.concatenate([[0.0], trained]))
 
+    def trained(self) -> tf.Tensor:
+        """Returns bool [N], which items training has seen."""
+        return self._trained[1:] > 0
+
     def lookup(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns int32 rows of any shape of ids; -1 where unknown."""
         return tf.cast(self._rows.lookup(item_ids), tf.int32)

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import cooccurrence, item_sequences
+from models.losses import weighted_mean
 from models.neighbours import History, add_scores
 from models.recommender import Recommender
 from models.settings import TrainingSettings
@@ -70,8 +71,8 @@ def _held_out_targets(model, sequences, settings):
     """Collects targets that training held out, and how they were asked for.
 
     Returns:
-      `query` float32 [V, d], `row` int32 [V], and the arrays of `History`
-      [V, …].
+      `query` float32 [V, d], `row` int32 [V], `weight` float32 [V], and the
+      arrays of `History` [V, …].
     """
 
     @tf.function(reduce_retracing=True)
@@ -90,6 +91,7 @@ def _held_out_targets(model, sequences, settings):
             "types": tf.gather(batch["types"], row),
             "ages": own[:, None] - times[:, :-1],
             "length": length,
+            "weight": model.recency_weight(own),
             "searching": tf.gather_nd(batch["query_rows"], place) > 0,
         }
 
@@ -113,9 +115,9 @@ def _held_out_targets(model, sequences, settings):
 def _learn(model, targets, seed):
     neighbours = model.neighbours
     vectors = model.score_vectors(model.representations[1:])
-    # What a dot product counts; the sum is divided by it in the end.
-    sharpness = tf.Variable(0.0)
-    learned = [sharpness, *neighbours.learned()]
+    seen = tf.boolean_mask(vectors, model.items.trained())
+    log_sharpness = tf.Variable(0.0)
+    learned = [log_sharpness, *neighbours.learned()]
     optimizer = tf.keras.optimizers.Adam(_LEARNING_RATE)
     pull = 1 / (_SPREAD**2 * len(targets["row"]))
     batch = int(_MOST_SCORES // model.items.num_items)
@@ -124,7 +126,9 @@ def _learn(model, targets, seed):
     def losses(part):
         history = History(*(part[name] for name in History._fields))
         scores = tf.matmul(part["query"], vectors, transpose_b=True)
-        scores = add_scores(tf.exp(sharpness) * scores, *neighbours(history))
+        scores = add_scores(
+            tf.exp(log_sharpness) * scores, *neighbours(history)
+        )
         if model.settings.exclude_seen:
             seen = tf.fill(tf.shape(history.rows), _LOWEST)
             scores = add_scores(scores, history.rows, seen)
@@ -132,11 +136,15 @@ def _learn(model, targets, seed):
             part["row"], scores
         )
 
-    @tf.function(reduce_retracing=True)
+    def log_sum(part):
+        scores = tf.matmul(part["query"], seen, transpose_b=True)
+        return tf.reduce_logsumexp(neighbours.sharpness * scores, 1).numpy()
+
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(part):
         with tf.GradientTape() as tape:
             tape.watch(learned)
-            loss = tf.reduce_mean(losses(part))
+            loss = weighted_mean(losses(part), part["weight"])
             loss += pull * tf.add_n([tf.nn.l2_loss(w) for w in learned])
         optimizer.apply_gradients(
             zip(tape.gradient(loss, learned), learned, strict=True)
@@ -146,10 +154,13 @@ def _learn(model, targets, seed):
 
     def mean_loss():
         parts = [losses(part).numpy() for part in whole.batch(batch)]
-        return float(np.concatenate(parts).mean())
+        return float(
+            np.average(np.concatenate(parts), weights=targets["weight"])
+        )
 
     before = mean_loss()
     neighbours.enabled.assign(1.0)
+    neighbours.sharpness.assign(1.0)
     for part in (
         whole.repeat()
         .shuffle(len(targets["row"]), seed=seed)
@@ -158,8 +169,13 @@ def _learn(model, targets, seed):
     ):
         step(part)
     after = mean_loss()
-    for weights in (neighbours.weights, neighbours.own_weights):
-        weights.scale.assign_sub(sharpness)
+    neighbours.sharpness.assign(tf.exp(log_sharpness))
+    neighbours.log_sum.assign(
+        np.average(
+            np.concatenate([log_sum(part) for part in whole.batch(batch)]),
+            weights=targets["weight"],
+        )
+    )
     return {
         "targets": len(targets["row"]),
         "loss_before": before,

@@ -10,6 +10,10 @@ history say through this table:
 The weight of a step depends on its type, its age and how many steps came
 after it, and is learned on targets that training has not seen, since in its
 own sequences co-occurrence knows the answer.
+
+The table says nothing of items that training has not seen, so it must not push
+them down: what it adds to the others only redistributes their chances, and
+items without any get as much as keeps the sum of theirs (`unseen_offset`).
 """
 
 import typing
@@ -19,6 +23,12 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 from models.towers import TIME_GAP_BUCKETS, time_gap_bucket
+
+if typing.TYPE_CHECKING:
+    from models.recommender import Recommender
+
+# Its exponential is a number still.
+_MOST_ADDED = 50.0
 
 
 class History(typing.NamedTuple):
@@ -96,6 +106,10 @@ class Neighbours(tf.Module):
 
     Attributes:
       enabled: Variable float32 [], 1 from when the weights are learned.
+      sharpness: Variable float32 [], factor on dot products that makes their
+        softmax, with what is added, that of the choices.
+      log_sum: Variable float32 [], logarithm of the sum of its exponentials
+        over the items that training saw, the mean over requests.
     """
 
     def __init__(
@@ -115,6 +129,8 @@ class Neighbours(tf.Module):
         self.weights = StepWeights(num_event_types, "neighbours")
         self.own_weights = StepWeights(num_event_types, "repeats")
         self.enabled = tf.Variable(0.0, trainable=False, name="enabled")
+        self.sharpness = tf.Variable(1.0, trainable=False, name="sharpness")
+        self.log_sum = tf.Variable(0.0, trainable=False, name="log_sum")
 
     def set_similarity(self, similarity: sp.csr_array) -> None:
         """Takes the nearest items, at most K, of each.
@@ -159,7 +175,23 @@ class Neighbours(tf.Module):
             own = self.own_weights(history)[:, :, None]
             scores = tf.concat([scores, own], 2)
         flat = tf.stack([tf.shape(rows)[0], tf.reduce_prod(tf.shape(rows)[1:])])
-        return tf.reshape(rows, flat), self.enabled * tf.reshape(scores, flat)
+        scores *= self.enabled / self.sharpness
+        return tf.reshape(rows, flat), tf.reshape(scores, flat)
+
+    def unseen_offset(self, scores: tf.Tensor, added: tf.Tensor) -> tf.Tensor:
+        """Says by how much neighbours raise all items together.
+
+        Args:
+          scores: float32 [B, M], dot products with each neighbour, each once.
+          added: float32 [B, M], what they add, 0 where there is none.
+
+        Returns:
+          float32 [B], at least 0, for the items that training has not seen.
+        """
+        share = tf.exp(tf.minimum(self.sharpness * scores - self.log_sum, 0.0))
+        raised = tf.math.expm1(tf.minimum(self.sharpness * added, _MOST_ADDED))
+        total = tf.reduce_sum(share * raised, axis=1)
+        return tf.math.log1p(total) / self.sharpness
 
 
 def add_scores(
@@ -219,3 +251,37 @@ def distinct(rows: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     total = joined(tf.math.unsorted_segment_sum, scores)
     there = (found >= 0) & (found < rows.dtype.max)
     return tf.where(there, found, -1), tf.where(there, total, 0.0)
+
+
+def retrieve(
+    model: "Recommender", request: dict, text: tf.Tensor, searching: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Says what decides which items are retrieved for requests.
+
+    The score of an item is its dot product with the query, what a neighbour
+    of the history adds to it, and the offset where training has not seen it.
+
+    Args:
+      model: Trained, with its items frozen.
+      request: What `models.inputs.request_inputs` returns.
+      text: float32 [B, text dimension], of the search, zeros for none.
+      searching: bool [B], whether there is a search.
+
+    Returns:
+      `query` float32 [B, d]; `neighbours` int32 [B, M], rows, each once or
+      -1; `added` float32 [B, M]; `unseen_offset` float32 [B].
+    """
+    query, _ = model.query(request, text, model.frozen(request["rows"]))
+    rows, added = distinct(
+        *model.neighbours(History.of_request(request, searching))
+    )
+    near = model.score_vectors(model.frozen(rows))
+    offset = model.neighbours.unseen_offset(
+        tf.linalg.matvec(near, query), added
+    )
+    return {
+        "query": query,
+        "neighbours": rows,
+        "added": added,
+        "unseen_offset": offset,
+    }

@@ -307,7 +307,7 @@ class Recommender(tfrs.Model):
             batch["positions"],
             training=training,
         )
-        weight = batch["weight"] * self._recency_weight(batch["timestamp"])
+        weight = batch["weight"] * self.recency_weight(batch["timestamp"])
         return self.ranking.loss(probabilities, batch["labels"], weight)
 
     def sequence_queries(
@@ -344,7 +344,7 @@ class Recommender(tfrs.Model):
 
         queries = self.sequence_queries(batch, represent, training)
         targets = training_targets(queries, batch, self.training_settings)
-        targets["weights"] *= self._recency_weight(targets["times"])
+        targets["weights"] *= self.recency_weight(targets["times"])
         return self.retrieval(
             **targets,
             vectors=lambda rows: self.score_vectors(represent(rows)),
@@ -375,9 +375,10 @@ class Recommender(tfrs.Model):
             seen,
         )
         times = tf.boolean_mask(batch["target_times"], held_out)
-        return ranks, self._recency_weight(times)
+        return ranks, self.recency_weight(times)
 
-    def _recency_weight(self, times):
+    def recency_weight(self, times: tf.Tensor) -> tf.Tensor:
+        """Returns how much choices of that time, int64 [...], count, float."""
         return losses.recency_weight(
             times, self.newest, self.settings.half_life_days
         )

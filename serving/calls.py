@@ -13,14 +13,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from schema.errors import DataError
-from serving.requests import HISTORY_FIELDS, Request
+from serving.requests import EVERYTHING, HISTORY_FIELDS, Only, Request
 
 # Inputs that are not strings.
 _TYPES = {
     "history_timestamps": np.int64,
     "timestamp": np.int64,
     "k": np.int32,
+    "min_price": np.float32,
+    "max_price": np.float32,
 }
+# The signatures' default: no limit.
+_NO_MAX = float(np.finfo(np.float32).max)
 _ASSERTION = re.compile(r"assertion failed: (.*)")
 _PART = re.compile(r"\[([^\]]*)\]")
 
@@ -36,6 +40,7 @@ class TypedCalls(typing.Generic[AnswerT]):
         request: Request,
         k: int = 10,
         exclude_item_ids: Iterable[str] = (),
+        only: Only = EVERYTHING,
     ) -> AnswerT:
         """Recommends k items to a user.
 
@@ -43,13 +48,14 @@ class TypedCalls(typing.Generic[AnswerT]):
           request: The user.
           k: How many, at most what the servable retrieves.
           exclude_item_ids: What must not come back.
+          only: What alone may come back.
 
         Raises:
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
         return self._ask(
-            "recommend", recommend(request, k, exclude_item_ids), k
+            "recommend", recommend(request, k, exclude_item_ids, only), k
         )
 
     def search(
@@ -57,6 +63,7 @@ class TypedCalls(typing.Generic[AnswerT]):
         request: Request,
         k: int = 10,
         exclude_item_ids: Iterable[str] = (),
+        only: Only = EVERYTHING,
     ) -> AnswerT:
         """Finds k items for the request's query, the user's taste in mind.
 
@@ -64,18 +71,22 @@ class TypedCalls(typing.Generic[AnswerT]):
           request: The user and the query.
           k: How many, at most what the servable retrieves.
           exclude_item_ids: What must not come back.
+          only: What alone may come back.
 
         Raises:
           DataError: The servable refuses, as it does without a query.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("search", recommend(request, k, exclude_item_ids), k)
+        return self._ask(
+            "search", recommend(request, k, exclude_item_ids, only), k
+        )
 
     def similar(
         self,
         item_ids: Sequence[str],
         k: int = 10,
         exclude_item_ids: Iterable[str] = (),
+        only: Only = EVERYTHING,
     ) -> AnswerT:
         """Finds k items like each of some; none for an unknown one.
 
@@ -83,12 +94,15 @@ class TypedCalls(typing.Generic[AnswerT]):
           item_ids: Like which; a row of the answer each.
           k: How many.
           exclude_item_ids: What must not come back.
+          only: What alone may come back.
 
         Raises:
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
-        return self._ask("similar", similar(item_ids, k, exclude_item_ids), k)
+        return self._ask(
+            "similar", similar(item_ids, k, exclude_item_ids, only), k
+        )
 
     def rank(self, request: Request, item_ids: Sequence[str]) -> AnswerT:
         """Puts items in order for a user, best first; unknown ones fall out.
@@ -114,18 +128,24 @@ class TypedCalls(typing.Generic[AnswerT]):
 
 
 def recommend(
-    request: Request, k: int, exclude_item_ids: Iterable[str] = ()
+    request: Request,
+    k: int,
+    exclude_item_ids: Iterable[str] = (),
+    only: Only = EVERYTHING,
 ) -> Inputs:
     """Returns the inputs of `recommend` and `search`, for one user.
 
     Raises:
       DataError: A value is of another type than its input.
     """
-    return _user(request) | _limits(1, k, exclude_item_ids)
+    return _user(request) | _limits(1, k, exclude_item_ids, only)
 
 
 def similar(
-    item_ids: Sequence[str], k: int, exclude_item_ids: Iterable[str] = ()
+    item_ids: Sequence[str],
+    k: int,
+    exclude_item_ids: Iterable[str] = (),
+    only: Only = EVERYTHING,
 ) -> Inputs:
     """Returns the inputs of `similar`, a row for each item.
 
@@ -133,7 +153,7 @@ def similar(
       DataError: A value is of another type than its input.
     """
     return {"item_ids": _array("item_ids", list(item_ids))} | _limits(
-        len(item_ids), k, exclude_item_ids
+        len(item_ids), k, exclude_item_ids, only
     )
 
 
@@ -186,11 +206,23 @@ def _user(request: Request) -> Inputs:
     }
 
 
-def _limits(rows: int, k: int, exclude_item_ids: Iterable[str]) -> Inputs:
-    exclude = _array("exclude_item_ids", [["", *exclude_item_ids]])
+def _limits(
+    rows: int, k: int, exclude_item_ids: Iterable[str], only: Only
+) -> Inputs:
+    lists = {
+        "exclude_item_ids": exclude_item_ids,
+        **{
+            f"only_{name}": getattr(only, name)
+            for name in ("item_ids", "categories", "brands", "shops")
+        },
+    }
+    inputs = {name: _array(name, [["", *v]]) for name, v in lists.items()}
+    inputs["min_price"] = _array("min_price", only.min_price)[np.newaxis]
+    high = _NO_MAX if only.max_price is None else only.max_price
+    inputs["max_price"] = _array("max_price", high)[np.newaxis]
+    inputs["k"] = _array("k", k)[np.newaxis]
     return {
-        "k": np.repeat(_array("k", k), rows),
-        "exclude_item_ids": np.repeat(exclude, rows, axis=0),
+        name: np.repeat(value, rows, axis=0) for name, value in inputs.items()
     }
 
 

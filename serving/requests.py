@@ -58,3 +58,50 @@ class Request:
                 "the parts of the history differ in length: "
                 + ", ".join(f"{name} {n}" for name, n in lengths.items())
             )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Only:
+    """What alone may come back; all of it has to fit an item.
+
+    Of each list any one has to fit, and an empty list lets everything through.
+
+    Attributes:
+      item_ids: One of these.
+      categories: In one of these paths, or below: `电脑` or `电脑/外设`.
+      brands: Of one of these.
+      shops: Sold by one of these.
+      min_price: In CNY; an item whose price is unknown fits none.
+      max_price: In CNY; None for no limit.
+    """
+
+    item_ids: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    brands: Sequence[str] = ()
+    shops: Sequence[str] = ()
+    min_price: float = 0.0
+    max_price: float | None = None
+
+    def __post_init__(self):
+        """Checks that something could fit.
+
+        Raises:
+          DataError: A list has an empty text, which would let everything
+            through, or the prices leave no room.
+        """
+        for name in ("item_ids", "categories", "brands", "shops"):
+            value = getattr(self, name)
+            if isinstance(value, str) or "" in value:
+                raise DataError(
+                    f"only {name} is {value!r}; needed: a list of texts that "
+                    "are not empty"
+                )
+        low, high = self.min_price, self.max_price
+        if not low >= 0 or (high is not None and not high >= low):
+            raise DataError(
+                f"only prices from {low} to {high}; needed: numbers, 0 or "
+                "more, the second not below the first"
+            )
+
+
+EVERYTHING = Only()

@@ -19,6 +19,7 @@ NUM_ITEMS = 300
 DIMENSION = 8
 TEXT_DIMENSION = 128
 CATEGORIES = ("电脑/外设/鼠标", "家电/厨房/电饭煲", "服饰/女装/连衣裙")
+BRANDS = ("罗技", "美的", "无印", "")
 WORDS = ("无线鼠标 静音", "智能电饭煲", "碎花连衣裙")
 ITEM_IDS = [f"i{n}" for n in range(NUM_ITEMS)]
 TITLES = [f"{WORDS[n % 3]} {n}号" for n in range(NUM_ITEMS)]
@@ -85,14 +86,25 @@ class SmallModel(tf.Module):
         return mean + 0.1 * tf.matmul(text, self.projection)
 
     @tf.function(input_signature=[request_spec()])
-    def neighbours(self, request):
+    def retrieve(self, request):
         """The next two of the same category go with each item."""
         rows = self.lookup(request["history_item_ids"])
         near = rows[..., tf.newaxis] + tf.constant([3, 6])
         known = (rows[..., tf.newaxis] >= 0) & (near < NUM_ITEMS)
         shape = [tf.shape(rows)[0], 2 * tf.shape(rows)[1]]
         near = tf.reshape(tf.where(known, near, -1), shape)
-        return distinct(near, tf.where(near >= 0, 2.0, 0.0))
+        near, added = distinct(near, tf.where(near >= 0, 2.0, 0.0))
+        return {
+            "query": self.query_vectors(request),
+            "neighbours": near,
+            "added": added,
+            "unseen_offset": tf.reduce_sum(added, 1) / 10,
+        }
+
+    @tf.function(input_signature=[])
+    def trained(self):
+        """All but the last item."""
+        return tf.range(NUM_ITEMS) < NUM_ITEMS - 1
 
     @tf.function(input_signature=[])
     def item_vectors(self):
@@ -176,6 +188,8 @@ def write_catalogue(folder: pathlib.Path) -> None:
             "title": [TITLES[n]],
             "text": [TITLES[n]],
             "category": [CATEGORIES[n % 3]],
+            "brand": [BRANDS[n % 4]],
+            "shop_id": [f"shop{n % 7}"],
             "price": [float(n)],
             "in_stock": [0 if item_id in SOLD_OUT else 1],
         }

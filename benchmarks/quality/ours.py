@@ -18,7 +18,7 @@ from models import features, fitting, inputs
 from models.item_sequences import ItemSequences
 from models.item_table import IDS_FILE, ItemTable, first_words
 from models.neighbour_fitting import fit_neighbours
-from models.neighbours import History, add_scores
+from models.neighbours import add_scores, retrieve
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from schema.contract import EVENT_TYPES
@@ -140,18 +140,17 @@ def fit(
     fit_neighbours(recommender, sequences, training, held_out=False)
     vectors = recommender.score_vectors(recommender.representations[1:])
 
+    unseen = ~table.trained()
+
     @tf.function(reduce_retracing=True)
     def answer(batch):
         request = inputs.request_inputs(batch, model, table.lookup)
         text = tf.zeros([tf.shape(batch["user_id"])[0], table.text_dimension])
-        query, _ = recommender.query(
-            request, text, recommender.frozen(request["rows"])
-        )
-        scores = tf.matmul(query, vectors, transpose_b=True)
-        history = History.of_request(
-            request, tf.zeros_like(request["length"], tf.bool)
-        )
-        return add_scores(scores, *recommender.neighbours(history))
+        no_search = tf.zeros_like(request["length"], tf.bool)
+        found = retrieve(recommender, request, text, no_search)
+        scores = tf.matmul(found["query"], vectors, transpose_b=True)
+        scores += tf.where(unseen, found["unseen_offset"][:, None], 0.0)
+        return add_scores(scores, found["neighbours"], found["added"])
 
     def score(users: NDArray[np.int64], split: Split) -> NDArray[np.float32]:
         steps = _Steps(data.histories(split, users), ids)

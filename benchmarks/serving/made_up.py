@@ -16,6 +16,7 @@ from models.index.exact import ExactIndex
 from models.neighbours import History, Neighbours, distinct
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
+from models.serving_graph.filters import Filters
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
@@ -89,18 +90,30 @@ class MadeUpModel(tf.Module):
         )
 
     @tf.function(input_signature=[request_spec()])
-    def neighbours(self, request):
-        """Returns rows int32 and what they add float32, [B, M]."""
+    def retrieve(self, request):
+        """Returns what decides which items are retrieved."""
+        query = self.query_vectors(request)
         rows = self.rows.lookup(request["history_item_ids"])
-        length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
         history = History(
             rows=rows,
             types=tf.ones_like(rows),
             ages=request["timestamp"][:, None] - request["history_timestamps"],
-            length=length,
+            length=tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1),
             searching=request["query"] != "",
         )
-        return distinct(*self.table(history))
+        near, added = distinct(*self.table(history))
+        fit = tf.linalg.matvec(tf.gather(self.vectors, near), query)
+        return {
+            "query": query,
+            "neighbours": near,
+            "added": added,
+            "unseen_offset": self.table.unseen_offset(fit, added),
+        }
+
+    @tf.function(input_signature=[])
+    def trained(self):
+        """Returns bool [N]."""
+        return tf.ones_like(self.vectors[:, 0], tf.bool)
 
     @tf.function(
         input_signature=[
@@ -169,23 +182,23 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
     model = MadeUpModel(ids)
     index = ExactIndex(model.vectors.numpy())
     rng = np.random.default_rng(_SEED)
+    columns = CatalogueColumns(
+        item_ids=ids,
+        titles=[f"无线鼠标 静音 {n}号".encode() for n in range(num_items)],
+        texts=[],
+        categories=["电脑/外设/鼠标".encode()] * num_items,
+        brands=[b"brand-%d" % (row % 500) for row in range(num_items)],
+        shops=[b"shop-%d" % (row % 2000) for row in range(num_items)],
+        prices=rng.uniform(1, 1000, num_items).astype(np.float32),
+        in_stock=np.ones(num_items, bool),
+    )
     recommender = ServingRecommender(
         model=model,
         index=index,
         texts=None,
         similar=SimilarItems(index, None, 0.0),
-        table=ItemTable(
-            CatalogueColumns(
-                item_ids=ids,
-                titles=[
-                    f"无线鼠标 静音 {n}号".encode() for n in range(num_items)
-                ],
-                texts=[],
-                categories=["电脑/外设/鼠标".encode()] * num_items,
-                prices=rng.uniform(1, 1000, num_items).astype(np.float32),
-                in_stock=np.ones(num_items, bool),
-            )
-        ),
+        table=ItemTable(columns),
+        filters=Filters(columns),
         settings=_SETTINGS,
     )
     signatures.save(recommender, _SETTINGS, str(folder))

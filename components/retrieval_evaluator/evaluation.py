@@ -189,18 +189,26 @@ def scores_of_vectors(
     return lambda first, last: query_vectors[first:last] @ item_vectors.T
 
 
-def with_neighbours(scores: Scores, neighbours: sp.csr_array) -> Scores:
+def with_neighbours(
+    scores: Scores,
+    neighbours: sp.csr_array,
+    unseen_offset: NDArray[np.float32],
+    unseen: NDArray[np.bool_],
+) -> Scores:
     """Adds what neighbours of the histories say.
 
     Args:
       scores: Of the method.
       neighbours: float32 [queries, items], to be added.
+      unseen_offset: float32 [queries], to be added for unseen items.
+      unseen: bool [items], those that training has not seen.
     """
 
     def both(first, last):
         block = scores(first, last)
         near = neighbours[first:last].tocoo()
         block[near.row, near.col] += near.data
+        block[:, unseen] += unseen_offset[first:last, np.newaxis]
         return block
 
     return both

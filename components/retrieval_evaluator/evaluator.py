@@ -34,6 +34,8 @@ class AskedQueries:
       vectors: float32 [queries, d], the model's.
       neighbours: float32 [queries, items], what neighbours of the history add
         to the model's scores.
+      unseen_offset: float32 [queries], what is added for unseen items.
+      unseen: bool [items], those that training has not seen.
       positions: int64 [queries], which example of the split.
       history_lengths: int64 [queries], steps in the request.
       has_query: bool [queries].
@@ -44,6 +46,8 @@ class AskedQueries:
     queries: Queries
     vectors: np.ndarray
     neighbours: sp.csr_array
+    unseen_offset: np.ndarray
+    unseen: np.ndarray
     positions: np.ndarray
     history_lengths: np.ndarray
     has_query: np.ndarray
@@ -57,7 +61,10 @@ class AskedQueries:
           item_vectors: float32 [items, d], the model's.
         """
         return with_neighbours(
-            scores_of_vectors(self.vectors, item_vectors), self.neighbours
+            scores_of_vectors(self.vectors, item_vectors),
+            self.neighbours,
+            self.unseen_offset,
+            self.unseen,
         )
 
 
@@ -167,7 +174,8 @@ def read_queries(
             "sequence_eval"
         )
     num_items = len(model.item_ids())
-    rows, steps, targets, vectors, near = [], [], [], [], []
+    rows, steps, targets = [], [], []
+    vectors, near, offsets = [], [], []
     lengths, with_query, users = [], [], []
     for batch in requests.read_requests(
         files,
@@ -175,9 +183,13 @@ def read_queries(
         batch_size=settings.batch_size,
         positions=positions,
     ):
-        vectors.append(model.query_vectors(batch.request).numpy())
-        rows_near, added = model.neighbours(batch.request)
-        near.append(_as_matrix(rows_near.numpy(), added.numpy(), num_items))
+        found = {
+            name: value.numpy()
+            for name, value in model.retrieve(batch.request).items()
+        }
+        vectors.append(found["query"])
+        offsets.append(found["unseen_offset"])
+        near.append(_as_matrix(found["neighbours"], found["added"], num_items))
         history = model.lookup(batch.request["history_item_ids"]).numpy()
         filled = np.arange(history.shape[1]) < batch.history_lengths[:, None]
         known = filled & (history >= 0)
@@ -221,6 +233,8 @@ def read_queries(
         ),
         vectors=np.concatenate(vectors)[kept],
         neighbours=sp.csr_array(sp.vstack(near, format="csr"))[kept],
+        unseen_offset=np.concatenate(offsets)[kept],
+        unseen=~model.trained().numpy(),
         positions=positions[kept],
         history_lengths=np.concatenate(lengths)[kept],
         has_query=np.concatenate(with_query)[kept],
@@ -233,7 +247,7 @@ def read_queries(
 
 
 def _as_matrix(rows, scores, num_items):
-    """Makes float32 [B, items] of what `model.neighbours` returns."""
+    """Makes float32 [B, items] of rows, each once or -1, and scores."""
     query, place = np.nonzero(rows >= 0)
     return sp.csr_array(
         (scores[query, place], (query, rows[query, place])),

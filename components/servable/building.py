@@ -25,6 +25,7 @@ from models.index.scann import read_plan
 from models.index.settings import IndexSettings
 from models.requests import from_examples
 from models.serving_graph import signatures
+from models.serving_graph.filters import Filters
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
@@ -122,6 +123,7 @@ def assemble(
         texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=ItemTable(columns),
+        filters=Filters(columns),
         settings=settings,
     )
     signatures.save(recommender, settings, str(folder))

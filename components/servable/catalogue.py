@@ -15,6 +15,8 @@ _FEATURES = {
     "title": tf.io.FixedLenFeature([], tf.string),
     "text": tf.io.FixedLenFeature([], tf.string),
     "category": tf.io.FixedLenFeature([], tf.string),
+    "brand": tf.io.FixedLenFeature([], tf.string),
+    "shop_id": tf.io.FixedLenFeature([], tf.string),
     "price": tf.io.FixedLenFeature([], tf.float32),
     "in_stock": tf.io.FixedLenFeature([], tf.int64),
 }
@@ -59,6 +61,8 @@ def read_catalogue(
         titles=columns["title"][order].tolist(),
         texts=columns["text"][order].tolist(),
         categories=columns["category"][order].tolist(),
+        brands=columns["brand"][order].tolist(),
+        shops=columns["shop_id"][order].tolist(),
         prices=columns["price"][order],
         in_stock=columns["in_stock"][order] != 0,
     )

@@ -7,6 +7,7 @@ can fail on it with less to say.
 import tensorflow as tf
 
 from models.requests import HISTORY_NAMES, REQUEST, tensor_spec
+from models.serving_graph import filters
 
 EXCLUDE = "exclude_item_ids"
 K = "k"
@@ -36,8 +37,10 @@ def answer_specs() -> dict:
     `k` has rows, as all inputs have: a server that joins requests to batches
     takes no others, and each request may ask for another number.
     """
+    lists = (EXCLUDE, *filters.LISTS)
     return {
-        EXCLUDE: tf.TensorSpec([None, None], tf.string, EXCLUDE),
+        **{n: tf.TensorSpec([None, None], tf.string, n) for n in lists},
+        **{n: tf.TensorSpec([None], tf.float32, n) for n in filters.PRICES},
         K: tf.TensorSpec([None], tf.int32, K),
     }
 
@@ -48,7 +51,11 @@ def defaults(specs: dict, default_k: int) -> dict:
     for name in specs:
         if name == K:
             values[name] = tf.constant([default_k], tf.int32)
-        elif name == EXCLUDE:
+        elif name == filters.MIN_PRICE:
+            values[name] = tf.constant([filters.NO_MIN])
+        elif name == filters.MAX_PRICE:
+            values[name] = tf.constant([filters.NO_MAX])
+        elif name in (EXCLUDE, *filters.LISTS):
             # Not empty: a server that fills shorter inputs of a batch up with
             # their first entry takes none without one.
             values[name] = tf.constant([[""]])
@@ -86,6 +93,13 @@ def checked(
                         f"{K} must be 1 to {limit}, but is",
                         tf.boolean_mask(value, wrong),
                     ],
+                )
+            )
+        if name in filters.PRICES:
+            checks.append(
+                tf.debugging.Assert(
+                    ~tf.reduce_any(tf.math.is_nan(value)),
+                    [f"{name} must be a number, but is", value],
                 )
             )
         if name in HISTORY_NAMES:

@@ -17,6 +17,8 @@ class CatalogueColumns:
       titles: N titles, UTF-8.
       texts: N texts that items are found by, UTF-8; not shown.
       categories: N category paths, UTF-8.
+      brands: N brands, UTF-8.
+      shops: N ids of shops, UTF-8.
       prices: float32 [N], -1 unknown.
       in_stock: bool [N].
     """
@@ -25,6 +27,8 @@ class CatalogueColumns:
     titles: list[bytes]
     texts: list[bytes]
     categories: list[bytes]
+    brands: list[bytes]
+    shops: list[bytes]
     prices: np.ndarray
     in_stock: np.ndarray
 

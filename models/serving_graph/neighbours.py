@@ -9,43 +9,43 @@ Found = tuple[tf.Tensor, tf.Tensor]
 
 def join_neighbours(
     by_vector: Found,
-    neighbours: Found,
+    retrieved: dict[str, tf.Tensor],
     *,
     items: ExactIndex,
-    query: tf.Tensor,
+    trained: tf.Tensor,
     allowed: tf.Tensor,
 ) -> Found:
-    """Takes the best by the sum of dot product and what neighbours add.
+    """Takes the best by the whole of the retrieval score.
 
     An item that no neighbour adds to is among the best only if it is among
-    the best by vector; so with these and all neighbours none is missing.
+    the best by vector; so with these and all neighbours none is missing but
+    for unseen items that their offset alone would bring in.
 
     Args:
       by_vector: What `search` of an index returned, rows int32 [B, k] and
         scores float32 [B, k].
-      neighbours: Rows int32 [B, M], each once or -1, and what they add,
-        float32 [B, M].
+      retrieved: What the trained model's `retrieve` returns.
       items: The vectors, and which rows may come through.
-      query: float32 [B, d].
+      trained: bool [N], items that training has seen.
       allowed: bool [B, N].
 
     Returns:
       Rows and scores [B, k], best first, as `search` returns them.
     """
     rows, scores = by_vector
-    near, added = neighbours
+    near = retrieved["neighbours"]
     known = tf.maximum(near, 0)
     there = (near >= 0) & tf.gather(items.eligible, known)
     there &= tf.gather(allowed, known, batch_dims=1)
-    near_scores = tf.where(
-        there, items.score_rows(query, known) + added, LOWEST
-    )
+    near_scores = items.score_rows(retrieved["query"], known)
+    near_scores = tf.where(there, near_scores + retrieved["added"], LOWEST)
+    both = tf.concat([rows, near], 1)
     scores = tf.where(_is_in(rows, near), LOWEST, scores)
-    return best_rows(
-        tf.concat([scores, near_scores], 1),
-        tf.concat([rows, near], 1),
-        tf.shape(rows)[1],
-    )
+    scores = tf.concat([scores, near_scores], 1)
+    unseen = ~tf.gather(trained, tf.maximum(both, 0))
+    offset = tf.where(unseen, retrieved["unseen_offset"][:, tf.newaxis], 0.0)
+    scores = tf.where(scores > LOWEST, scores + offset, LOWEST)
+    return best_rows(scores, both, tf.shape(rows)[1])
 
 
 def _is_in(rows, others):

@@ -4,7 +4,15 @@ import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
 from models.requests import HISTORY_NAMES, pack_history
-from models.serving_graph.inputs import EXCLUDE, K, checked, filled
+from models.serving_graph.filters import ITEMS as ONLY_ITEMS
+from models.serving_graph.filters import Filters
+from models.serving_graph.inputs import (
+    EXCLUDE,
+    K,
+    answer_specs,
+    checked,
+    filled,
+)
 from models.serving_graph.item_table import ItemTable
 from models.serving_graph.neighbours import join_neighbours
 from models.serving_graph.settings import ServableSettings
@@ -14,6 +22,13 @@ from models.serving_graph.text_search import TextSearch
 # Standard scores beyond this add nothing: one outlier must not decide.
 _MAX_STANDARD_SCORE = 3.0
 _HISTORY_ITEMS = HISTORY_NAMES[0]
+# Functions of a loaded model forget the ranks of what they return.
+_RETRIEVED_RANKS = {
+    "query": 2,
+    "neighbours": 2,
+    "added": 2,
+    "unseen_offset": 1,
+}
 
 
 class ServingRecommender(tf.Module):
@@ -31,6 +46,7 @@ class ServingRecommender(tf.Module):
         texts: TextSearch | None,
         similar: SimilarItems,
         table: ItemTable,
+        filters: Filters,
         settings: ServableSettings,
     ):
         """Puts the parts together.
@@ -42,6 +58,7 @@ class ServingRecommender(tf.Module):
           texts: Finds items by text; None where there are no texts.
           similar: Finds items by item.
           table: Shows items.
+          filters: Say which items fit a request.
           settings: Of the servable.
         """
         super().__init__(name="recommender")
@@ -50,6 +67,7 @@ class ServingRecommender(tf.Module):
         self.texts = texts
         self.similar_items = similar
         self.table = table
+        self.filters = filters
         self._settings = settings
         self._num_candidates = min(settings.retrieve_k, similar.items.num_rows)
 
@@ -57,8 +75,7 @@ class ServingRecommender(tf.Module):
         """Answers what this user may want next.
 
         Args:
-          inputs: A request, `exclude_item_ids` string [B or 1, E], `k` int32
-            [B or 1].
+          inputs: A request and the inputs of `answer_specs`.
 
         Returns:
           What `ItemTable.describe` returns and `p_<head>` float32 [B, k],
@@ -114,8 +131,7 @@ class ServingRecommender(tf.Module):
         """Answers items like an item; none for an unknown one.
 
         Args:
-          inputs: `item_ids` string [B], `exclude_item_ids` string
-            [B or 1, E], `k` int32 [B or 1].
+          inputs: `item_ids` string [B] and the inputs of `answer_specs`.
 
         Returns:
           What `ItemTable.describe` returns, k as in `recommend`.
@@ -165,36 +181,36 @@ class ServingRecommender(tf.Module):
         exclude = self._rows_of(inputs[EXCLUDE])
         if seen is not None:
             exclude = tf.concat([exclude, seen], axis=1)
-        return all_but(exclude, self.similar_items.items.num_rows)
+        only = self._rows_of(inputs[ONLY_ITEMS])
+        allowed = all_but(exclude, self.similar_items.items.num_rows)
+        return allowed & self.filters.mask(inputs, only)
 
     def _packed(self, inputs, history_rows):
         request = {
             name: value
             for name, value in inputs.items()
-            if name not in (EXCLUDE, K, "item_ids")
+            if name not in ("item_ids", *answer_specs())
         }
         return pack_history(
             request, history_rows >= 0, self._settings.max_history
         )
-
-    # Functions of a loaded model forget the ranks of what they return.
 
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
 
     def _candidates(self, request, allowed):
         """Returns int32 [B, retrieve_k], rows, -1 where there are no more."""
-        query = tf.ensure_shape(self.model.query_vectors(request), [None, None])
-        near, added = self.model.neighbours(request)
-        near = (
-            tf.ensure_shape(near, [None, None]),
-            tf.ensure_shape(added, [None, None]),
-        )
+        retrieved = {
+            name: tf.ensure_shape(value, [None] * _RETRIEVED_RANKS[name])
+            for name, value in self.model.retrieve(request).items()
+        }
         rows, _ = join_neighbours(
-            self.index.search(query, self._num_candidates, allowed),
-            near,
+            self.index.search(
+                retrieved["query"], self._num_candidates, allowed
+            ),
+            retrieved,
             items=self.similar_items.items,
-            query=query,
+            trained=tf.ensure_shape(self.model.trained(), [None]),
             allowed=allowed,
         )
         return rows

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
+from models.serving_graph.inputs import EXCLUDE, answer_specs, defaults
+
 MODEL_NAME = "daogou"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -30,10 +32,9 @@ def warmup_requests(
     Yields:
       Name of a signature, and its inputs for one user.
     """
-    answer = {
-        "exclude_item_ids": item_ids[np.newaxis, :1],
-        "k": np.array([default_k], np.int32),
-    }
+    unsent = defaults(answer_specs(), default_k)
+    answer = {name: value.numpy() for name, value in unsent.items()}
+    answer[EXCLUDE] = item_ids[np.newaxis, :1]
     some = item_ids[np.newaxis, :_RANKED_ITEMS]
     for user in range(len(request["timestamp"])):
         one = {name: value[user : user + 1] for name, value in request.items()}

@@ -175,7 +175,16 @@ def training_section(facts: dict) -> str:
     if not history:
         return ""
     charts = []
-    for phase, rows in history.items():
+    told = "What the training minimised, and what it reached on data that was "
+    told += "held out of it."
+    for row in history.get("neighbours", ()):
+        told += (
+            f" The weights of neighbours were learned on {row['targets']:,} "
+            f"held-out targets: their loss went from {row['loss_before']:.3f} "
+            f"to {row['loss_after']:.3f}."
+        )
+    for phase in ("retrieval", "ranking"):
+        rows = history.get(phase, ())
         names = [
             name
             for name in (rows[0] if rows else ())
@@ -204,8 +213,7 @@ def training_section(facts: dict) -> str:
     return section(
         "Training",
         "训练",
-        "What the training minimised, and what it reached on data that was "
-        "held out of it.",
+        told,
         f'<div class="charts">{"".join(charts)}</div>',
     )
 

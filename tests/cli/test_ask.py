@@ -60,17 +60,17 @@ class NoisyRecommender:
         os.write(1, b"native noise\n")
         os.write(2, b"native noise\n")
 
-    def recommend(self, request, k):
+    def recommend(self, request, k, only):
         assert request.query == ""
         known = list(request.history_item_ids) == ["i3", "i1"]
         order = ["i2", "i1"] if known else ["i3", ""]
         return self._output(order, k, p_click=True)
 
-    def search(self, request, k):
+    def search(self, request, k, only):
         assert request.query == "鼠标"
         return self._output(["i1", "i2", "i3"], k, p_click=True)
 
-    def similar(self, item_ids, k):
+    def similar(self, item_ids, k, only):
         assert item_ids == ["i1"]
         return self._output(["i2", "i3"], k, p_click=False)
 

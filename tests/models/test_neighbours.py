@@ -93,6 +93,33 @@ def test_a_search_has_a_weight_of_its_own():
     np.testing.assert_allclose(found, [[0, 0.25, 0.125, 0, 0]], rtol=1e-6)
 
 
+def test_what_is_added_leaves_the_share_of_unseen_items():
+    """Over all items, worked out in full."""
+    rng = np.random.default_rng(2)
+    neighbours = table()
+    neighbours.sharpness.assign(2.0)
+    scores = rng.normal(size=[4, 9]).astype(np.float32)
+    seen = np.arange(9) < 6
+    added = rng.random([4, 9]).astype(np.float32) * (rng.random(9) < 0.5) * seen
+
+    def share_of_unseen(values):
+        chances = np.exp(2 * values)
+        return chances[:, ~seen].sum(1) / chances.sum(1)
+
+    for query in range(4):
+        log_sum = np.log(np.exp(2 * scores[query, seen]).sum())
+        neighbours.log_sum.assign(log_sum)
+        (offset,) = neighbours.unseen_offset(
+            scores[query : query + 1], added[query : query + 1]
+        )
+        moved = scores[query] + added[query] + offset * ~seen
+        np.testing.assert_allclose(
+            share_of_unseen(moved[np.newaxis]),
+            share_of_unseen(scores[query : query + 1]),
+            rtol=1e-5,
+        )
+
+
 def test_distinct_keeps_the_sum_of_each_row():
     rng = np.random.default_rng(1)
     rows = rng.integers(-1, NUM_ITEMS, [20, 40]).astype(np.int32)

@@ -58,13 +58,22 @@ class TinyModel(tf.Module):
         return tf.one_hot(tf.where(length > 0, last + 1, 0), num_items)
 
     @tf.function(input_signature=[REQUEST])
-    def neighbours(self, request):
+    def retrieve(self, request):
         """The one before the last item is a little likely again."""
         rows = self.table.lookup(request["history_item_ids"])
         length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
         before = tf.gather(rows, tf.maximum(length - 2, 0), batch_dims=1)
         before = tf.where(length > 1, before, -1)[:, None]
-        return before, tf.where(before >= 0, 0.5, 0.0)
+        return {
+            "query": self.query_vectors(request),
+            "neighbours": before,
+            "added": tf.where(before >= 0, 0.5, 0.0),
+            "unseen_offset": tf.zeros_like(length, tf.float32),
+        }
+
+    @tf.function(input_signature=[])
+    def trained(self):
+        return tf.ones_like(self.vectors[:, 0], tf.bool)
 
 
 def example(user, history, targets=(), timestamp=0, **context):

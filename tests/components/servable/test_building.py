@@ -11,6 +11,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from components.servable import building, catalogue
 from models.index.exact import LOWEST
 from models.requests import HISTORY_NAMES
+from models.serving_graph.inputs import answer_specs, defaults
 from models.serving_graph.settings import ServableSettings
 from schema.errors import DataError
 from schema.settings import SettingsError
@@ -61,8 +62,8 @@ def request(*histories, query="", **more):
         "history_timestamps": tf.ones([batch, longest], tf.int64),
         "timestamp": tf.fill([batch], tf.constant(9, tf.int64)),
         "query": tf.fill([batch], query),
+        **defaults(answer_specs(), 10),
         "exclude_item_ids": tf.zeros([1, 0], tf.string),
-        "k": tf.constant([10]),
     }
     for name, value in more.items():
         sent[name] = tf.constant(value)
@@ -103,10 +104,7 @@ def test_defaults_stand_in_the_signature(shop):
     assert recommend.defaults["k"].int_val == [10]
     search = graph.signature_def["search"]
     assert set(search.inputs) - set(search.defaults) == required | {"query"}
-    assert set(graph.signature_def["similar"].defaults) == {
-        "exclude_item_ids",
-        "k",
-    }
+    assert set(graph.signature_def["similar"].defaults) == {*answer_specs()}
 
 
 def test_recommends_the_best_of_the_model(shop, signatures):
@@ -115,14 +113,15 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     asked = {
         name: value
         for name, value in request(["i1", "i4"], ["i2"]).items()
-        if name not in ("k", "exclude_item_ids")
+        if name not in answer_specs()
     }
     vectors = model.item_vectors().numpy()
     fit = model.query_vectors(asked).numpy() @ vectors.T
-    near, added = model.neighbours(asked)
+    found = {n: v.numpy() for n, v in model.retrieve(asked).items()}
     for row in range(2):
-        np.add.at(fit[row], near[row].numpy(), added[row].numpy())
-    assert added.numpy().sum() > 0
+        np.add.at(fit[row], found["neighbours"][row], found["added"][row])
+    fit[:, ~model.trained().numpy()] += found["unseen_offset"][:, np.newaxis]
+    assert (found["unseen_offset"] > 0).all()
     sold_out = [int(i[1:]) for i in small_shop.SOLD_OUT]
     fit[:, sold_out] = -np.inf
     fit[0, [1, 4]] = fit[1, 2] = -np.inf
@@ -212,9 +211,11 @@ def test_search_needs_a_query(signatures):
 
 def test_similar_is_of_the_kind_and_not_itself(signatures):
     answer = signatures["similar"](
-        item_ids=tf.constant(["i1", "i2", "unknown"]),
-        exclude_item_ids=tf.constant([["i4"]]),
-        k=tf.constant([8]),
+        **defaults(answer_specs(), 8)
+        | {
+            "item_ids": tf.constant(["i1", "i2", "unknown"]),
+            "exclude_item_ids": tf.constant([["i4"]]),
+        }
     )
     assert {category(i) for i in ids(answer)} == {1}
     assert not {"i1", "i4"} & set(ids(answer))
@@ -225,7 +226,7 @@ def test_similar_is_of_the_kind_and_not_itself(signatures):
 
 def test_rank_orders_what_is_given(signatures):
     sent = request(["i1", "i4"], item_ids=[["i3", "i7", "?", "i10"]])
-    sent = {k: v for k, v in sent.items() if k not in ("k", "exclude_item_ids")}
+    sent = {k: v for k, v in sent.items() if k not in answer_specs()}
     answer = signatures["rank"](**sent)
     assert set(ids(answer)[:3]) == {"i3", "i7", "i10"}
     assert ids(answer)[2:] == ["i3", ""]
@@ -244,7 +245,7 @@ def test_each_row_may_ask_for_another_k(signatures, name):
     sent = request(["i1"], ["i2"], ["i4"], query="鼠标")
     if name == "similar":
         sent = {"item_ids": tf.constant(["i1", "i2", "i4"])} | {
-            part: sent[part] for part in ("exclude_item_ids", "k")
+            part: sent[part] for part in answer_specs()
         }
     whole = signatures[name](**sent)
     cut = signatures[name](**sent | {"k": tf.constant([2, 10, 4])})
@@ -274,9 +275,7 @@ def test_a_wrong_k_is_named(signatures, k):
             signatures[name](**request(["i1"], query="鼠标", k=[k]))
     with pytest.raises(INVALID, match=f"k must be 1 to {LIMIT}"):
         signatures["similar"](
-            item_ids=tf.constant(["i1"]),
-            exclude_item_ids=tf.zeros([1, 0], tf.string),
-            k=tf.constant([k]),
+            **defaults(answer_specs(), k), item_ids=tf.constant(["i1"])
         )
 
 
@@ -386,3 +385,96 @@ def test_settings_name_what_is_wrong():
         ServableSettings(default_k=300)
     with pytest.raises(SettingsError, match=r"search_text_weight is 1\.5"):
         ServableSettings(search_text_weight=1.5)
+
+
+def drawn_limits(rng, rows):
+    """Draws what each of some requests excludes and lets through."""
+    ids = np.array(small_shop.ITEM_IDS, object)
+
+    def lists(values, most, share):
+        asked = rng.random(rows) < share
+        drawn = np.full([rows, most], "", object)
+        for place in np.flatnonzero(asked):
+            count = rng.integers(1, most + 1)
+            drawn[place, :count] = rng.choice(values, count, replace=False)
+        return drawn
+
+    low = np.where(rng.random(rows) < 0.3, rng.uniform(0, 300, rows), 0.0)
+    width = rng.uniform(0, 150, rows)
+    high = np.where(rng.random(rows) < 0.3, low + width, np.inf)
+    paths = [
+        *small_shop.CATEGORIES,
+        *(path.split("/")[0] for path in small_shop.CATEGORIES),
+        "no such category",
+    ]
+    return {
+        "exclude_item_ids": lists(ids, 40, 0.8),
+        "only_item_ids": lists(ids, 60, 0.2),
+        "only_categories": lists(paths, 2, 0.4),
+        "only_brands": lists([b for b in small_shop.BRANDS if b], 2, 0.3),
+        "only_shops": lists([f"shop{n}" for n in range(7)], 3, 0.3),
+        "min_price": low.astype(np.float32),
+        "max_price": high.astype(np.float32),
+    }
+
+
+def fits(limits, row, seen):
+    """Returns the items that a request lets through, by plain Python."""
+
+    def any_of(name, value):
+        asked = [v for v in limits[name][row] if v]
+        return not asked or value in asked
+
+    found = set()
+    paths = [v for v in limits["only_categories"][row] if v]
+    for n, item_id in enumerate(small_shop.ITEM_IDS):
+        path = small_shop.CATEGORIES[n % 3]
+        if (
+            item_id not in {*small_shop.SOLD_OUT, *seen}
+            and item_id not in limits["exclude_item_ids"][row]
+            and any_of("only_item_ids", item_id)
+            and any_of("only_brands", small_shop.BRANDS[n % 4])
+            and any_of("only_shops", f"shop{n % 7}")
+            and (
+                not paths
+                or any(path == p or path.startswith(p + "/") for p in paths)
+            )
+            and limits["min_price"][row] <= n <= limits["max_price"][row]
+        ):
+            found.add(item_id)
+    return found
+
+
+@pytest.mark.parametrize("name", ["recommend", "search"])
+def test_nothing_comes_through_that_a_request_leaves_out(signatures, name):
+    """10,000 random requests, and every slot filled that can be."""
+    rng = np.random.default_rng(8)
+    for _ in range(10):
+        histories = [
+            list(rng.choice(small_shop.ITEM_IDS, rng.integers(0, 4)))
+            for _ in range(500)
+        ]
+        limits = drawn_limits(rng, 500)
+        sent = request(*histories, query="静音 电饭煲", **limits)
+        answer = signatures[name](**sent)
+        for row, history in enumerate(histories):
+            expected = fits(limits, row, history)
+            found = [item_id for item_id in ids(answer, row) if item_id]
+            assert set(found) <= expected
+            assert len(set(found)) == len(found) == min(10, len(expected))
+
+
+def test_a_price_that_is_no_number_is_refused(signatures):
+    with pytest.raises(INVALID, match="max_price must be a number"):
+        signatures["recommend"](**request([], max_price=[np.nan]))
+
+
+def test_similar_items_fit_too(signatures):
+    sent = {
+        **defaults(answer_specs(), 10),
+        "item_ids": tf.constant(["i5"]),
+        "only_shops": tf.constant([["", "shop3"]]),
+    }
+    found = [i for i in ids(signatures["similar"](**sent)) if i]
+    assert len(found) == 10
+    assert all(int(item_id[1:]) % 7 == 3 for item_id in found)

@@ -19,48 +19,56 @@ def drawn(seed, batch=5, near=12, excluded=7):
     query = rng.normal(size=[batch, DIMENSION]).astype(np.float32)
     rows = np.stack([rng.permutation(NUM_ITEMS)[:near] for _ in query])
     rows[rng.random(rows.shape) < 0.2] = -1
-    added = (3 * rng.random(rows.shape) * (rows >= 0)).astype(np.float32)
+    added = 3 * rng.random(rows.shape) * (rows >= 0)
     exclude = rng.integers(-1, NUM_ITEMS, [batch, excluded])
-    return index, query, rows.astype(np.int32), added, exclude.astype(np.int32)
+    retrieved = {
+        "query": tf.constant(query),
+        "neighbours": tf.constant(rows, tf.int32),
+        "added": tf.constant(added, tf.float32),
+        "unseen_offset": tf.constant(rng.random(batch), tf.float32),
+    }
+    allowed = all_but(tf.constant(exclude, tf.int32), NUM_ITEMS)
+    return index, retrieved, allowed, tf.constant(rng.random(NUM_ITEMS) < 0.9)
+
+
+def joined(index, retrieved, allowed, trained, *, k, pool):
+    rows, scores = index.search(retrieved["query"], pool, allowed)
+    found = join_neighbours(
+        (rows, scores),
+        retrieved,
+        items=index,
+        trained=trained,
+        allowed=allowed,
+    )
+    return found[0][:, :k], found[1][:, :k]
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_none_of_the_best_by_both_is_missing(seed):
-    index, query, near, added, exclude = drawn(seed)
+def test_none_of_the_best_is_missing(seed):
+    index, retrieved, allowed, trained = drawn(seed)
     k = 3 + seed
-    expected = query @ index.vectors.numpy().T
-    for one, rows, values in zip(expected, near, added, strict=True):
-        np.add.at(one, rows[rows >= 0], values[rows >= 0])
-    expected[:, ~index.eligible.numpy()] = LOWEST
-    for one, rows in zip(expected, exclude, strict=True):
-        one[rows[rows >= 0]] = LOWEST
+    parts = {name: value.numpy() for name, value in retrieved.items()}
+    expected = parts["query"] @ index.vectors.numpy().T
+    for query, rows in enumerate(parts["neighbours"]):
+        known = rows >= 0
+        expected[query, rows[known]] += parts["added"][query, known]
+    unseen = ~trained.numpy()
+    expected[:, unseen] += parts["unseen_offset"][:, np.newaxis]
+    expected[~(allowed.numpy() & index.eligible.numpy())] = LOWEST
     order = np.argsort(-expected, 1, kind="stable")[:, :k]
     best = np.take_along_axis(expected, order, 1)
 
-    rows, scores = join_neighbours(
-        index.search(
-            tf.constant(query), k, all_but(tf.constant(exclude), NUM_ITEMS)
-        ),
-        (tf.constant(near), tf.constant(added)),
-        items=index,
-        query=tf.constant(query),
-        allowed=all_but(tf.constant(exclude), NUM_ITEMS),
-    )
+    # The few unseen items are in a pool that is a little larger.
+    rows, scores = joined(index, retrieved, allowed, trained, k=k, pool=k + 15)
     np.testing.assert_allclose(scores, best, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(rows, np.where(best > LOWEST, order, -1))
 
 
 @pytest.mark.parametrize(("near", "excluded"), [(0, 3), (5, 0), (0, 0)])
 def test_no_neighbours_and_nothing_excluded(near, excluded):
-    index, query, rows, added, exclude = drawn(1, near=near, excluded=excluded)
-    by_vector = index.search(
-        tf.constant(query), 4, all_but(tf.constant(exclude), NUM_ITEMS)
-    )
-    found, _ = join_neighbours(
-        by_vector,
-        (tf.constant(rows), tf.zeros_like(added)),
-        items=index,
-        query=tf.constant(query),
-        allowed=all_but(tf.constant(exclude), NUM_ITEMS),
-    )
+    index, retrieved, allowed, _ = drawn(1, near=near, excluded=excluded)
+    retrieved["added"] *= 0
+    everything = tf.ones([NUM_ITEMS], tf.bool)
+    by_vector = index.search(retrieved["query"], 4, allowed)
+    found, _ = joined(index, retrieved, allowed, everything, k=4, pool=4)
     np.testing.assert_array_equal(found, by_vector[0])

@@ -329,6 +329,13 @@ def finished(tmp_path, evaluation_dir):
                     }
                     for n in rounds
                 ],
+                "neighbours": [
+                    {
+                        "targets": 1234,
+                        "loss_before": 5.5,
+                        "loss_after": 5.125,
+                    }
+                ],
                 "ranking": [
                     {
                         "epoch": n,

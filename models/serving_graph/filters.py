@@ -1,0 +1,132 @@
+"""What a request lets through: items, categories, brands, shops, prices.
+
+Strings are compared by their 64-bit fingerprints, so that neither a vocabulary
+nor the strings themselves are needed for it.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from models.serving_graph.item_table import CatalogueColumns
+from schema.contract import CATEGORY_SEPARATOR
+
+ITEMS = "only_item_ids"
+CATEGORIES = "only_categories"
+BRANDS = "only_brands"
+SHOPS = "only_shops"
+LISTS = (ITEMS, CATEGORIES, BRANDS, SHOPS)
+MIN_PRICE, MAX_PRICE = "min_price", "max_price"
+PRICES = (MIN_PRICE, MAX_PRICE)
+# What stands for no limit.
+NO_MIN, NO_MAX = 0.0, float(np.finfo(np.float32).max)
+
+# Fingerprints are below; 0 stands for none.
+_BUCKETS = 2**62
+
+
+class Filters(tf.Module):
+    """Marks the items that fit all of what a request asks for."""
+
+    def __init__(self, columns: CatalogueColumns):
+        """Copies what is compared into variables."""
+        super().__init__(name="filters")
+        self.num_rows = len(columns.item_ids)
+
+        def column(values, name):
+            return tf.Variable(values, trainable=False, name=name)
+
+        paths = _prefixes(columns.categories)
+        self.categories = column(paths, "categories")
+        self.brands = column(_fingerprints(columns.brands), "brands")
+        self.shops = column(_fingerprints(columns.shops), "shops")
+        self.prices = column(columns.prices.astype(np.float32), "prices")
+
+    def mask(
+        self, inputs: dict[str, tf.Tensor], only_rows: tf.Tensor
+    ) -> tf.Tensor:
+        """Says which items fit.
+
+        A list that is empty, or holds empty strings only, lets everything
+        through; a value that no item has, nothing. An item whose price is
+        unknown fits only where no price is asked for.
+
+        Args:
+          inputs: `LISTS` string [B, any] and `PRICES` float32 [B].
+          only_rows: int32 [B, A], rows of `only_item_ids`, -1 where unknown.
+
+        Returns:
+          bool [B, N].
+        """
+        batch = tf.shape(inputs[MIN_PRICE])[0]
+        mask = tf.ones([batch, self.num_rows], tf.bool)
+        for name in LISTS:
+            asked = inputs[name] != ""
+            mask = tf.cond(
+                tf.reduce_any(asked),
+                lambda mask=mask, name=name, asked=asked: (
+                    mask
+                    & (
+                        self._fits(name, inputs[name], only_rows)
+                        | ~tf.reduce_any(asked, 1, keepdims=True)
+                    )
+                ),
+                lambda mask=mask: mask,
+            )
+        low, high = (inputs[name][:, tf.newaxis] for name in PRICES)
+        asked = (low > NO_MIN) | (high < NO_MAX)
+        within = (self.prices >= tf.maximum(low, 0.0)) & (self.prices <= high)
+        mask = tf.cond(
+            tf.reduce_any(asked), lambda: mask & (within | ~asked), lambda: mask
+        )
+        return tf.ensure_shape(mask, [None, None])
+
+    def _fits(self, name, wanted, only_rows):
+        if name == ITEMS:
+            return _marked(only_rows, self.num_rows)
+        wanted = _fingerprint(wanted)[:, :, tf.newaxis]
+        if name == CATEGORIES:
+            columns = tf.unstack(self.categories, axis=1)
+        else:
+            columns = [self.brands if name == BRANDS else self.shops]
+        fits = [tf.reduce_any(wanted == column, axis=1) for column in columns]
+        return tf.reduce_any(tf.stack(fits), axis=0)
+
+
+def _marked(rows, num_rows):
+    """Marks rows int32 [B, A], -1 for none, among N: bool [B, N]."""
+    known = tf.where(rows >= 0)
+    places = tf.stack(
+        [known[:, 0], tf.cast(tf.gather_nd(rows, known), tf.int64)], 1
+    )
+    return tf.tensor_scatter_nd_update(
+        tf.zeros([tf.shape(rows)[0], num_rows], tf.bool),
+        places,
+        tf.ones_like(places[:, 0], tf.bool),
+    )
+
+
+def _fingerprint(text: tf.Tensor) -> tf.Tensor:
+    """Returns int64 numbers of strings, those of "" -1, which none has."""
+    number = 1 + tf.strings.to_hash_bucket_fast(text, _BUCKETS)
+    return tf.where(text == "", tf.constant(-1, tf.int64), number)
+
+
+def _fingerprints(texts: list[bytes]) -> np.ndarray:
+    """Returns int64 [N]; 0 for an empty text."""
+    found = _fingerprint(tf.constant(texts, tf.string)).numpy()
+    return np.maximum(found, 0)
+
+
+def _prefixes(paths: list[bytes]) -> np.ndarray:
+    """Returns int64 [N, depth], fingerprints of a path and what is above."""
+    separator = CATEGORY_SEPARATOR.encode()
+    split = [path.split(separator) if path else [] for path in paths]
+    depth = max((len(parts) for parts in split), default=0)
+    columns = []
+    for level in range(max(depth, 1)):
+        above = (
+            separator.join(parts[: level + 1]) if level < len(parts) else b""
+            for parts in split
+        )
+        columns.append(_fingerprints(list(above)))
+    return np.stack(columns, 1)
