@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the ops of the text encoder)
 
-from models.index import scann
+from models.index import blocks, scann
 from models.index.settings import IndexSettings
 from models.requests import from_examples
 from schema.errors import DataError
@@ -37,8 +37,8 @@ def build(
       model_dir: The trained SavedModel.
       query_splits: Folders of behaviour examples, the first that has any
         gives the query vectors that recall is measured on.
-      folder: Where to write `index.json`, `vectors.npy`, `item_ids.txt` and
-        `scann/`.
+      folder: Where to write `index.json`, `vectors.npy`, `item_ids.txt`,
+        `blocks.npz` and `scann/`.
       settings: Of the index.
 
     Returns:
@@ -61,18 +61,29 @@ def build(
     index = scann.train(vectors, queries, settings)
     folder.mkdir(parents=True, exist_ok=True)
     index.save(folder / SCANN_FOLDER)
+    cut = blocks.make(
+        vectors,
+        scann.leaves_of(folder / SCANN_FOLDER, len(vectors)),
+        queries,
+        settings,
+    )
+    cut.save(folder)
     np.save(folder / VECTORS_FILE, vectors)
+    kind = settings.resolve_kind(len(vectors))
+    served = cut.recall if kind == "blocks" else index.plan.recall
     write_item_ids(folder / ITEM_IDS_FILE, item_ids)
     facts = {
-        "kind": settings.resolve_kind(len(vectors)),
+        "kind": kind,
         "items": len(vectors),
         "dimension": vectors.shape[1],
-        f"recall@{settings.k}": index.plan.recall,
+        f"recall@{settings.k}": served,
         "recall_target": settings.recall_target,
         "queries": len(queries),
         "leaves": index.plan.leaves,
         "leaves_searched": index.plan.leaves_searched,
         "reordering": index.plan.reordering,
+        "blocks": len(cut.rows),
+        "blocks_searched": cut.searched,
         "settings": json.loads(settings.to_json()),
         "seconds": round(time.monotonic() - begun, 3),
     }

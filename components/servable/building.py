@@ -19,6 +19,8 @@ from components.item_index.building import (
     read_item_ids,
 )
 from components.servable.catalogue import read_catalogue
+from models.index.blocks import Blocks
+from models.index.blocks_graph import BlocksIndex
 from models.index.exact import ExactIndex
 from models.index.lexical import LexicalIndex
 from models.index.scann import read_plan
@@ -164,6 +166,9 @@ def _for_serving(model):
 def _retrieval_index(index_dir, facts, items, columns: CatalogueColumns):
     if facts["kind"] == "exact":
         return items
+    if facts["kind"] == "blocks":
+        blocks = Blocks.load(index_dir).of(items.vectors.numpy())
+        return BlocksIndex(items, blocks)
     # Loads ScaNN's ops, which only a servable of this kind needs.
     from models.index.scann_graph import ScannGraphIndex
 

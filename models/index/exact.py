@@ -132,7 +132,7 @@ class ExactIndex(tf.Module):
         return best_rows(scores, None, k)
 
 
-def in_chunks(search, inputs: tuple[tf.Tensor, ...], chunk: int):
+def in_chunks(search, inputs: tuple[tf.Tensor, ...], chunk: int | tf.Tensor):
     """Calls `search` on at most `chunk` queries at once.
 
     Args:

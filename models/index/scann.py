@@ -14,16 +14,15 @@ import pathlib
 import numpy as np
 from scann.scann_ops.py import scann_ops_pybind
 
+from models.index.measuring import exact_neighbours, finite, measure_recall
 from models.index.settings import IndexSettings
 from schema.errors import DataError
 
 SEARCH_FILE = "search.json"
+# As ScaNN names it.
+_LEAVES_FILE = "datapoint_to_token.npy"
 LOWEST = float(np.finfo(np.float32).min)
 
-# Queries that exact scores are held for at once.
-_EXACT_CHUNK = 256
-# Scores this close are equal: ScaNN adds up in another order.
-_TIE = 1e-5
 # Fewer dimensions than this leave nothing to compress.
 _MIN_CODED_DIMENSION = 4
 
@@ -47,53 +46,6 @@ class SearchPlan:
     reordering: int
     recall: float
     k: int
-
-
-def exact_neighbours(
-    vectors: np.ndarray, queries: np.ndarray, k: int
-) -> np.ndarray:
-    """Finds the k best rows by dot product.
-
-    Args:
-      vectors: float32 [N, d].
-      queries: float32 [Q, d].
-      k: At most N.
-
-    Returns:
-      int32 [Q, k], in no order.
-    """
-    found = [
-        np.argpartition(-(chunk @ vectors.T), k - 1, axis=1)[:, :k]
-        for chunk in np.array_split(
-            queries, max(1, math.ceil(len(queries) / _EXACT_CHUNK))
-        )
-    ]
-    return np.concatenate(found).astype(np.int32)
-
-
-def measure_recall(
-    vectors: np.ndarray,
-    queries: np.ndarray,
-    found: np.ndarray,
-    expected: np.ndarray,
-) -> float:
-    """Returns the share of the best k scores that were reached.
-
-    By score and not by row: of items that are described alike, any is as
-    good as another.
-
-    Args:
-      vectors: float32 [N, d].
-      queries: float32 [Q, d].
-      found: int [Q, k], distinct rows, -1 where nothing was found.
-      expected: int [Q, k], the rows of exact search.
-    """
-    share = np.empty(len(queries))
-    for n, query in enumerate(queries):
-        worst = (vectors[expected[n]] @ query).min()
-        scores = vectors[found[n][found[n] >= 0]] @ query
-        share[n] = (scores >= worst - _TIE * max(abs(worst), 1.0)).sum()
-    return float(share.mean() / expected.shape[1])
 
 
 class ScannIndex:
@@ -165,6 +117,22 @@ class ScannIndex:
         return cls(searcher, plan)
 
 
+def leaves_of(folder: pathlib.Path, num_rows: int) -> np.ndarray:
+    """Reads the partition of each row that `save` wrote.
+
+    Args:
+      folder: Of the index.
+      num_rows: N.
+
+    Returns:
+      int [N], all 0 where there are no partitions.
+    """
+    path = folder / _LEAVES_FILE
+    if not path.exists():
+        return np.zeros(num_rows, np.int32)
+    return np.load(path)
+
+
 def read_plan(folder: pathlib.Path) -> SearchPlan:
     """Reads how the index in a folder is searched.
 
@@ -203,8 +171,8 @@ def train(
       DataError: There is nothing to index or to measure with, or a vector is
         not finite.
     """
-    _check(vectors, "item vectors")
-    _check(queries, "query vectors")
+    finite(vectors, "item vectors")
+    finite(queries, "query vectors")
     k = min(settings.k, len(vectors))
     searcher, leaves = _build(vectors, k, settings)
     expected = exact_neighbours(vectors, queries, k)
@@ -303,16 +271,3 @@ def _efforts(start, end):
         yield effort
         effort = max(effort + 1, effort * 3 // 2)
     yield end
-
-
-def _check(vectors, what):
-    if vectors.ndim != 2 or 0 in vectors.shape:
-        raise DataError(
-            f"{what} have shape {vectors.shape}; needed: [rows, dimension], "
-            "at least one of each"
-        )
-    if not (finite := np.isfinite(vectors).all(axis=1)).all():
-        raise DataError(
-            f"{what}: row {int(np.argmin(finite))} is not finite; the model "
-            "was not trained to usable values"
-        )

@@ -4,7 +4,7 @@ import dataclasses
 
 from schema.settings import Settings
 
-KINDS = ("exact", "scann", "auto")
+KINDS = ("exact", "blocks", "scann", "auto")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,12 +12,12 @@ class IndexSettings(Settings):
     """What the index is, and how good it must be.
 
     Attributes:
-      kind: Which index the servable searches. `exact` runs on any TensorFlow
-        Serving; `scann` needs a server that has ScaNN's ops; `auto` is exact
-        up to `exact_limit` items and ScaNN above.
-      exact_limit: Items up to which `auto` is exact, at least 1. A query of a
-        million items of 64 floats takes 34 ms of one CPU.
-      recall_target: Share of the exact `k` best that ScaNN must find, over
+      kind: Which index the servable searches. `exact` and `blocks` run on any
+        TensorFlow Serving; `scann` needs a server that has ScaNN's ops; `auto`
+        is exact up to `exact_limit` items and blocks above.
+      exact_limit: Items up to which `auto` is exact, at least 1.
+      block_size: Items in a block, at least 8.
+      recall_target: Share of the exact `k` best that must be found, over
         real query vectors, above 0 and at most 1.
       k: How many neighbours recall is measured at, at least 1.
       num_queries: Query vectors that recall is measured on, at least 1.
@@ -33,7 +33,8 @@ class IndexSettings(Settings):
     """
 
     kind: str = "auto"
-    exact_limit: int = 1_000_000
+    exact_limit: int = 50_000
+    block_size: int = 64
     recall_target: float = 0.95
     k: int = 100
     num_queries: int = 1_000
@@ -54,6 +55,7 @@ class IndexSettings(Settings):
             "training_sample_size",
         ):
             self.check(field, getattr(self, field) >= 1, "at least 1")
+        self.check("block_size", self.block_size >= 8, "at least 8")
         self.check(
             "recall_target", 0 < self.recall_target <= 1, "above 0, at most 1"
         )
@@ -71,7 +73,7 @@ class IndexSettings(Settings):
         )
 
     def resolve_kind(self, num_items: int) -> str:
-        """Returns `exact` or `scann` for a catalogue of `num_items`."""
+        """Returns the kind for a catalogue of `num_items`, never `auto`."""
         if self.kind != "auto":
             return self.kind
-        return "exact" if num_items <= self.exact_limit else "scann"
+        return "exact" if num_items <= self.exact_limit else "blocks"

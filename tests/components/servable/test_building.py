@@ -309,9 +309,12 @@ def test_context_may_hold_for_the_whole_batch(signatures):
     assert signatures["recommend"](**sent)["item_ids"].shape[0] == 2
 
 
-def test_graph_has_only_ops_that_serving_has(shop):
+@pytest.mark.parametrize("kind", ["exact", "blocks"])
+def test_graph_has_only_ops_that_serving_has(shop, tmp_path, kind):
     """Compared in a process that has loaded nothing but TensorFlow."""
     folder = shop / "servable"
+    if kind == "blocks":
+        folder = small_shop.build_servable(tmp_path, kind=kind)
     text = (folder / "saved_model.pb").read_bytes()
     graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0].graph_def
     ops = {node.op for node in graph.node}

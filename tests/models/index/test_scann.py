@@ -115,7 +115,7 @@ def test_settings_name_what_is_wrong():
     with pytest.raises(SettingsError, match="max_reordering is 5"):
         IndexSettings(max_reordering=5)
     assert IndexSettings(exact_limit=10).resolve_kind(10) == "exact"
-    assert IndexSettings(exact_limit=10).resolve_kind(11) == "scann"
+    assert IndexSettings(exact_limit=10).resolve_kind(11) == "blocks"
 
 
 def test_recall_by_hand():

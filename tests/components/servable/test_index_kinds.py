@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests import small_shop
 
 ASK = """
@@ -25,9 +27,10 @@ for record in tf.data.TFRecordDataset(path):
 """
 
 
-def test_finds_nearly_what_exact_search_finds(tmp_path):
+@pytest.mark.parametrize("other", ["blocks", "scann"])
+def test_finds_nearly_what_exact_search_finds(tmp_path, other):
     answers = {}
-    for kind in ("exact", "scann"):
+    for kind in ("exact", other):
         folder = small_shop.build_servable(
             tmp_path / kind, kind=kind, retrieve_k=50
         )
@@ -38,7 +41,7 @@ def test_finds_nearly_what_exact_search_finds(tmp_path):
             text=True,
         ).stdout.splitlines()
     assert len(answers["exact"]) == 8
-    for exact, found in zip(answers["exact"], answers["scann"], strict=True):
+    for exact, found in zip(answers["exact"], answers[other], strict=True):
         name, excluded, *ids = found.split()
         assert name == exact.split()[0]
         if name != "rank":
