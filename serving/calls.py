@@ -29,6 +29,7 @@ _ASSERTION = re.compile(r"assertion failed: (.*)")
 _PART = re.compile(r"\[([^\]]*)\]")
 
 Inputs = dict[str, np.ndarray]
+Slots = int | slice | None
 AnswerT = typing.TypeVar("AnswerT")
 
 
@@ -117,13 +118,36 @@ class TypedCalls(typing.Generic[AnswerT]):
         """
         return self._ask("rank", rank(request, item_ids), len(item_ids))
 
+    def intent(self, request: Request, item_ids: Sequence[str] = ()) -> AnswerT:
+        """Says what a user is after.
+
+        Args:
+          request: The user.
+          item_ids: Whose chances to tell.
+
+        Returns:
+          `p_<head>`, the chance of each of the items in their order, 0 for
+          an unknown one; `categories` and `category_chances`, the ten that
+          the next choice is most likely of.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+          ServerError: A server was asked, and does not answer.
+        """
+        items = _array("item_ids", [["", *item_ids]])
+        return self._ask(
+            "intent",
+            _user(request) | {"item_ids": items},
+            slice(1, 1 + len(item_ids)),
+        )
+
     def _ask(
         self,
         signature: str,
         inputs: Mapping[str, np.ndarray],
-        slots: int | None = None,
+        slots: Slots = None,
     ) -> AnswerT:
-        """Calls a signature; `slots` cuts the rows of its answer."""
+        """Calls a signature; `slots` cuts its answer, as `cut` says."""
         raise NotImplementedError
 
 
@@ -170,14 +194,22 @@ def rank(request: Request, item_ids: Sequence[str]) -> Inputs:
 
 
 def cut(
-    outputs: Mapping[str, np.ndarray], slots: int | None
+    outputs: Mapping[str, np.ndarray], slots: Slots
 ) -> dict[str, np.ndarray]:
-    """Returns the first slots of each row, all of them for None.
+    """Returns what was asked for: a batch is as wide as its widest request.
 
-    A batch is as wide as the widest request in it.
+    Args:
+      outputs: Of a signature, [B, width] each.
+      slots: How many, the first; or the columns of the items asked about,
+        which `p_<head>` are of; None for all there is.
     """
     if slots is None:
         return dict(outputs)
+    if isinstance(slots, slice):
+        return {
+            name: array[:, slots] if name.startswith("p_") else array
+            for name, array in outputs.items()
+        }
     return {name: array[:, :slots] for name, array in outputs.items()}
 
 

@@ -136,7 +136,7 @@ class Client(_Caller[Answer]):
         self,
         signature: str,
         inputs: Mapping[str, np.ndarray],
-        slots: int | None = None,
+        slots: calls.Slots = None,
     ) -> Answer:
         request = _request(self._settings, signature, inputs)
         return _answer(self._call(self._predict, request, signature), slots)
@@ -186,7 +186,7 @@ class AsyncClient(_Caller[Awaitable[Answer]]):
         self,
         signature: str,
         inputs: Mapping[str, np.ndarray],
-        slots: int | None = None,
+        slots: calls.Slots = None,
     ) -> Answer:
         request = _request(self._settings, signature, inputs)
         response = await self._call(self._predict, request, signature)
@@ -291,7 +291,7 @@ def _status_request(settings: ClientSettings) -> typing.Any:
     return protos.GetModelStatusRequest(model_spec=_spec(settings))
 
 
-def _answer(response: typing.Any, slots: int | None) -> Answer:
+def _answer(response: typing.Any, slots: calls.Slots) -> Answer:
     outputs = {
         name: tensors.decode(proto) for name, proto in response.outputs.items()
     }

@@ -58,7 +58,7 @@ class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
         self,
         signature: str,
         inputs: Mapping[str, np.ndarray],
-        slots: int | None = None,
+        slots: calls.Slots = None,
     ) -> dict[str, np.ndarray]:
         if signature not in self._definitions:
             raise DataError(

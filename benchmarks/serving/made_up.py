@@ -17,6 +17,7 @@ from models.neighbours import History, Neighbours, distinct
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
 from models.serving_graph.filters import Filters
+from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
@@ -199,6 +200,7 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
         similar=SimilarItems(index, None, 0.0),
         table=ItemTable(columns),
         filters=Filters(columns),
+        categories=LikelyCategories(columns),
         settings=_SETTINGS,
     )
     signatures.save(recommender, _SETTINGS, str(folder))

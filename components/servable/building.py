@@ -28,6 +28,7 @@ from models.index.settings import IndexSettings
 from models.requests import from_examples
 from models.serving_graph import signatures
 from models.serving_graph.filters import Filters
+from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
@@ -126,6 +127,7 @@ def assemble(
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=ItemTable(columns),
         filters=Filters(columns),
+        categories=LikelyCategories(columns),
         settings=settings,
     )
     signatures.save(recommender, settings, str(folder))

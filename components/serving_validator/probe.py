@@ -17,7 +17,11 @@ import tensorflow_text  # noqa: F401  (a server links its ops)
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-SIGNATURES = ("recommend", "search", "similar", "rank")
+# Those that answer with items, best first, and the others.
+LISTS = ("recommend", "search", "similar", "rank")
+SIGNATURES = (*LISTS, "intent", "embed_query", "embed_item")
+# Those that are asked about items, not about a user.
+OF_ITEMS = ("similar", "embed_item")
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 LOWEST = float(np.finfo(np.float32).min)
 UNKNOWN = b"no-such-thing"
@@ -68,18 +72,22 @@ class Probe:
             self.fail(f"{where}: {error.message.splitlines()[0]}")
             return None
         self._check_form(name, where, inputs, answer)
-        self._check_content(where, inputs, answer)
+        if name in LISTS:
+            self._check_content(where, inputs, answer)
         return answer
 
     def _check_form(self, name, where, inputs, answer):
-        lead = "item_ids" if name == "similar" else "history_item_ids"
-        batch = len(inputs[lead])
-        k = inputs["item_ids"].shape[1] if name == "rank" else max(inputs["k"])
+        lead = "item_ids" if name in OF_ITEMS else "history_item_ids"
+        expected: tuple[int, ...] = (len(inputs[lead]),)
+        if name == "rank":
+            expected += inputs["item_ids"].shape[1:]
+        elif name in LISTS:
+            expected += (int(max(inputs["k"])),)
         for key, info in self.definitions[name].outputs.items():
-            if answer[key].shape != (batch, k):
+            shape = answer[key].shape
+            if shape[: len(expected)] != expected:
                 self.fail(
-                    f"{where}: {key} has shape {answer[key].shape}, expected "
-                    f"{(batch, int(k))}"
+                    f"{where}: {key} has shape {shape}, expected {expected}"
                 )
             promised = tf.as_dtype(info.dtype).as_numpy_dtype
             if answer[key].dtype != promised:
@@ -117,6 +125,9 @@ class Probe:
         Items whose scores are within the tolerance may change places, the
         last ones with others that were just beaten.
         """
+        if "scores" not in alone:
+            self._compare_values(where, alone, batch, row)
+            return
         one, other = (
             dict(zip(a["item_ids"][r], a["scores"][r], strict=True))
             for a, r in ((alone, 0), (batch, row))
@@ -130,6 +141,14 @@ class Probe:
                     f"{b:.6f} in a batch"
                 )
                 return
+
+    def _compare_values(self, where, alone, batch, row):
+        for key, values in alone.items():
+            one, other = values[0], batch[key][row]
+            if one.dtype != object and not np.allclose(
+                one, other, rtol=self._tolerance, atol=self._tolerance
+            ):
+                self.fail(f"{where}: {key} is another alone than in a batch")
 
 
 def warmup_inputs(folder: pathlib.Path) -> dict[str, list[dict]]:
@@ -151,7 +170,9 @@ def unknown_user(inputs: dict) -> dict:
     """Returns the request of someone nothing is known of."""
     return {
         key: value
-        if key in ("item_ids", "query", EXCLUDE) or value.dtype != object
+        if key in ("item_ids", "query", EXCLUDE)
+        or key.startswith("only_")
+        or value.dtype != object
         else np.full_like(value, UNKNOWN)
         for key, value in inputs.items()
     }
@@ -189,11 +210,11 @@ def try_signature(probe: Probe, name: str, warmups: list[dict]) -> None:
     """Calls one signature in every way that clients do."""
     for number, inputs in enumerate(warmups):
         answer = probe.answer(name, f"warm-up request {number}", inputs)
-        if answer is not None and not answer["item_ids"][0][0]:
+        if name in LISTS and answer and not answer["item_ids"][0][0]:
             probe.fail(f"{name}, warm-up request {number}: no item at all")
     base = warmups[0]
     cases = {"a known user": base}
-    if name != "similar":
+    if name not in OF_ITEMS:
         cases["an unknown user"] = unknown_user(base)
         cases["an empty history"] = empty_history(base)
     else:

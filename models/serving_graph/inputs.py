@@ -48,14 +48,14 @@ def answer_specs() -> dict:
 def defaults(specs: dict, default_k: int) -> dict:
     """Returns what inputs are that were not sent, for a batch of any size."""
     values = {}
-    for name in specs:
+    for name, spec in specs.items():
         if name == K:
             values[name] = tf.constant([default_k], tf.int32)
         elif name == filters.MIN_PRICE:
             values[name] = tf.constant([filters.NO_MIN])
         elif name == filters.MAX_PRICE:
             values[name] = tf.constant([filters.NO_MAX])
-        elif name in (EXCLUDE, *filters.LISTS):
+        elif spec.shape.rank == 2:
             # Not empty: a server that fills shorter inputs of a batch up with
             # their first entry takes none without one.
             values[name] = tf.constant([[""]])

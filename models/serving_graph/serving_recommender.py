@@ -13,6 +13,7 @@ from models.serving_graph.inputs import (
     checked,
     filled,
 )
+from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import ItemTable
 from models.serving_graph.neighbours import join_neighbours
 from models.serving_graph.settings import ServableSettings
@@ -47,6 +48,7 @@ class ServingRecommender(tf.Module):
         similar: SimilarItems,
         table: ItemTable,
         filters: Filters,
+        categories: LikelyCategories,
         settings: ServableSettings,
     ):
         """Puts the parts together.
@@ -59,6 +61,7 @@ class ServingRecommender(tf.Module):
           similar: Finds items by item.
           table: Shows items.
           filters: Say which items fit a request.
+          categories: Of the items.
           settings: Of the servable.
         """
         super().__init__(name="recommender")
@@ -68,6 +71,7 @@ class ServingRecommender(tf.Module):
         self.similar_items = similar
         self.table = table
         self.filters = filters
+        self.categories = categories
         self._settings = settings
         self._num_candidates = min(settings.retrieve_k, similar.items.num_rows)
 
@@ -82,7 +86,7 @@ class ServingRecommender(tf.Module):
           k the largest of the batch; slots beyond a row's own k are empty.
         """
         inputs, request, allowed = self._prepare(inputs)
-        rows = self._candidates(request, allowed)
+        rows, _ = self._candidates(request, allowed)
         ranked = self._rank(request, rows)
         return self._answer(rows, ranked, ranked["score"], inputs[K])
 
@@ -102,7 +106,7 @@ class ServingRecommender(tf.Module):
         """
         inputs["query"] = filled("query", inputs["query"])
         inputs, request, allowed = self._prepare(inputs)
-        rows = self._candidates(request, allowed)
+        rows, _ = self._candidates(request, allowed)
         if self.texts is None:
             ranked = self._rank(request, rows)
             return self._answer(rows, ranked, ranked["score"], inputs[K])
@@ -169,6 +173,66 @@ class ServingRecommender(tf.Module):
         ranked = self._rank(request, rows)
         return self._answer(rows, ranked, ranked["score"], width[tf.newaxis])
 
+    def intent(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Says what the user is after: chances of items, likely categories.
+
+        Args:
+          inputs: A request and `item_ids` string [B or 1, C].
+
+        Returns:
+          `p_<head>` float32 [B, C], 0 for an unknown item; `categories`
+          string and `category_chances` float32 [B, 10], best first.
+        """
+        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
+        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        asked = self._rows_of(inputs["item_ids"])
+        batch = tf.shape(asked)[0]
+        items = self.similar_items.items
+        everything = tf.ones([batch, items.num_rows], tf.bool)
+        names, chances = self.categories.best(
+            *self._candidates(request, everything)
+        )
+        answer = {"categories": names, "category_chances": chances}
+        for name, values in self._rank(request, asked).items():
+            if name.startswith("p_"):
+                answer[name] = tf.where(asked >= 0, values, 0.0)
+        return answer
+
+    def embed_query(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Gives the vectors of requests.
+
+        Args:
+          inputs: A request.
+
+        Returns:
+          `vectors` float32 [B, d], for dot products with those of items.
+        """
+        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
+        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        vectors = tf.ensure_shape(
+            self.model.query_vectors(request), [None, None]
+        )
+        return {"vectors": vectors}
+
+    def embed_item(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Gives the vectors of items.
+
+        Args:
+          inputs: `item_ids` string [B].
+
+        Returns:
+          `vectors` float32 [B, d], zeros for an unknown item, and `known`
+          bool [B].
+        """
+        rows = self._rows_of(inputs["item_ids"])
+        known = rows >= 0
+        items = self.similar_items.items
+        vectors = tf.gather(items.vectors, tf.maximum(rows, 0))
+        vectors = tf.where(
+            known[:, tf.newaxis], tf.cast(vectors, tf.float32), 0.0
+        )
+        return {"vectors": vectors, "known": known}
+
     def _prepare(self, inputs):
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
         history_rows = self._rows_of(inputs[_HISTORY_ITEMS])
@@ -199,12 +263,12 @@ class ServingRecommender(tf.Module):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
 
     def _candidates(self, request, allowed):
-        """Returns int32 [B, retrieve_k], rows, -1 where there are no more."""
+        """Returns rows int32 and scores float32 [B, retrieve_k], best first."""
         retrieved = {
             name: tf.ensure_shape(value, [None] * _RETRIEVED_RANKS[name])
             for name, value in self.model.retrieve(request).items()
         }
-        rows, _ = join_neighbours(
+        return join_neighbours(
             self.index.search(
                 retrieved["query"], self._num_candidates, allowed
             ),
@@ -213,7 +277,6 @@ class ServingRecommender(tf.Module):
             trained=tf.ensure_shape(self.model.trained(), [None]),
             allowed=allowed,
         )
-        return rows
 
     def _rank(self, request, rows):
         ranked = self.model.rank_scores(request, tf.maximum(rows, 0))

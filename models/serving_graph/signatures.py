@@ -51,6 +51,18 @@ def signatures(
             | {"item_ids": tf.TensorSpec([None, None], tf.string, "item_ids")},
             context_specs(),
         ),
+        "intent": (
+            recommender.intent,
+            request,
+            context_specs()
+            | {"item_ids": tf.TensorSpec([None, None], tf.string, "item_ids")},
+        ),
+        "embed_query": (recommender.embed_query, request, context_specs()),
+        "embed_item": (
+            recommender.embed_item,
+            {"item_ids": tf.TensorSpec([None], tf.string, "item_ids")},
+            {},
+        ),
     }
     return {
         name: _signature(method, required, optional, settings.default_k)

@@ -46,6 +46,9 @@ def warmup_requests(
         item = next(iter(clicked[::-1]), item_ids[0])
         yield "similar", {"item_ids": np.array([item], object)} | answer
         yield "rank", one | {"item_ids": some}
+        yield "intent", one | {"item_ids": some}
+        yield "embed_query", one
+        yield "embed_item", {"item_ids": np.array([item], object)}
 
 
 def write_warmup(

@@ -24,7 +24,7 @@ from serving.client import (
 from serving.in_process import Recommender
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
-from serving.requests import Request
+from serving.requests import Only, Request
 from tests import small_shop
 from tests.serving.asking import http
 from tests.serving.foreign_models import HALF
@@ -84,6 +84,17 @@ def test_answers_as_the_model_in_this_process(shop, client):
         client.rank(small_shop.MICE, ["i1", "i12"]),
         model.rank(small_shop.MICE, ["i1", "i12"]),
     )
+    asked = model.intent(small_shop.MICE, ["i1", "nope", "i12"])
+    same(client.intent(small_shop.MICE, ["i1", "nope", "i12"]), asked)
+    assert asked["p_click"].shape == (1, 3)
+    assert asked["p_click"][0, 1] == 0
+    assert asked["categories"][0, 0].decode() == small_shop.CATEGORIES[0]
+    assert model.intent(small_shop.MICE)["p_click"].shape == (1, 0)
+    mice = Only(categories=["电脑/外设"], brands=["罗技"], max_price=250.0)
+    found = client.recommend(small_shop.MICE, 9, only=mice)
+    same(found, model.recommend(small_shop.MICE, 9, only=mice))
+    numbers = [int(i[1:]) for i in found.outputs["item_ids"][0].astype(str)]
+    assert all(n % 3 == 0 and n % 4 == 0 and n <= 250 for n in numbers)
 
 
 @pytest.mark.parametrize("signature", ["recommend", "search", "similar"])
@@ -186,8 +197,8 @@ def test_says_what_the_server_refuses(client):
         client.search(small_shop.MICE)
     with pytest.raises(DataError, match="k is 'many'; needed: int32"):
         client.recommend(small_shop.MICE, "many")
-    with pytest.raises(DataError, match='key "intent" not found'):
-        client.predict("intent", {})
+    with pytest.raises(DataError, match='key "no_such" not found'):
+        client.predict("no_such", {})
 
 
 def test_pins_a_version_or_says_that_it_is_not_there(shop):
@@ -372,7 +383,7 @@ def test_needs_no_tensorflow():
             "for name in ('tensorflow', 'tensorflow_serving', 'pyarrow'):\n"
             "    sys.modules[name] = None\n"
             "from serving.client import Client, ServerError\n"
-            "from serving.requests import Request\n"
+            "from serving.requests import Only, Request\n"
             "import serving.client\n"
             "settings = serving.client.ClientSettings(attempts=1)\n"
             "try:\n"

@@ -83,8 +83,10 @@ def category(item_id):
 
 
 def test_signatures_are_named_and_typed(signatures):
-    assert set(signatures) == {"recommend", "search", "similar", "rank"}
-    for name, signature in signatures.items():
+    lists = {"recommend", "search", "similar", "rank"}
+    assert set(signatures) == lists | {"intent", "embed_query", "embed_item"}
+    for name in lists:
+        signature = signatures[name]
         outputs = signature.structured_outputs
         assert all(spec.shape.rank == 2 for spec in outputs.values()), name
         assert outputs["scores"].dtype == tf.float32
@@ -341,7 +343,21 @@ def test_graph_has_only_ops_that_serving_has(shop, tmp_path, kind):
 
 
 def test_vectors_are_variables_not_constants(shop):
-    assert (shop / "servable" / "saved_model.pb").stat().st_size < 1_000_000
+    """Whatever grows with the catalogue stays out of the graph."""
+    text = (shop / "servable" / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0].graph_def
+    nodes = [*graph.node]
+    for function in graph.library.function:
+        nodes += function.node_def
+    constants = [
+        node.attr["value"].tensor.ByteSize()
+        for node in nodes
+        if node.op == "Const"
+    ]
+    # Ids alone would be 1,200 bytes, and vectors 9,600.
+    assert max(constants) < 5_000
+    assert sum(constants) < 100_000
+    assert len(text) < 5_000_000
 
 
 def test_warm_up_requests_are_real_and_answered(shop, signatures):
@@ -356,10 +372,9 @@ def test_warm_up_requests_are_real_and_answered(shop, signatures):
             for name, value in sent.inputs.items()
         }
         answer = signatures[sent.model_spec.signature_name](**inputs)
-        assert answer["item_ids"].numpy()[0][0]
-    assert sorted(seen) == sorted(
-        ["rank", "recommend", "search", "similar"] * 2
-    )
+        if "item_ids" in answer:
+            assert answer["item_ids"].numpy()[0][0]
+    assert sorted(seen) == sorted([*signatures] * 2)
 
 
 def test_items_must_be_those_of_the_catalogue(tmp_path):
@@ -481,3 +496,42 @@ def test_similar_items_fit_too(signatures):
     found = [i for i in ids(signatures["similar"](**sent)) if i]
     assert len(found) == 10
     assert all(int(item_id[1:]) % 7 == 3 for item_id in found)
+
+
+def asked_of(*histories, **more):
+    """Returns a request without what limits an answer."""
+    sent = request(*histories, **more)
+    return {n: v for n, v in sent.items() if n not in answer_specs()}
+
+
+def test_intent_tells_chances_of_items_and_likely_categories(shop, signatures):
+    asked = asked_of(["i1", "i4"], [])
+    items = tf.constant([["i7", "unknown", "i2"], ["i3", "i3", ""]])
+    answer = signatures["intent"](**asked, item_ids=items)
+    model = tf.saved_model.load(str(shop / "model"))
+    rows = model.lookup(items)
+    ranked = model.rank_scores(asked, tf.maximum(rows, 0))
+    for head in ("p_click", "p_buy"):
+        expected = tf.where(rows >= 0, ranked[head], 0.0)
+        np.testing.assert_allclose(answer[head], expected, rtol=1e-5)
+    # Who looked at rice cookers, i1 and i4, is after one.
+    names = [name.decode() for name in answer["categories"].numpy()[0]]
+    assert names[0] == small_shop.CATEGORIES[1]
+    assert names[3:] == [""] * 7
+    chances = answer["category_chances"].numpy()
+    assert (np.diff(chances, axis=1) <= 0).all()
+    np.testing.assert_allclose(chances.sum(1), 1, rtol=1e-5)
+
+
+def test_vectors_are_those_of_the_model(shop, signatures):
+    model = tf.saved_model.load(str(shop / "model"))
+    asked = asked_of(["i1", "i4"], ["i2"])
+    np.testing.assert_allclose(
+        signatures["embed_query"](**asked)["vectors"],
+        model.query_vectors(asked),
+        rtol=1e-5,
+    )
+    found = signatures["embed_item"](item_ids=tf.constant(["i5", "unknown"]))
+    assert found["known"].numpy().tolist() == [True, False]
+    np.testing.assert_array_equal(found["vectors"][0], model.item_vectors()[5])
+    assert not found["vectors"].numpy()[1].any()

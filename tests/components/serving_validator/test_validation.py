@@ -26,6 +26,9 @@ def test_reports_every_signature(servable, tmp_path):
         "search",
         "similar",
         "rank",
+        "intent",
+        "embed_query",
+        "embed_item",
     }
     recommend = report["signatures"]["recommend"]
     assert recommend["inputs"]["history_item_ids"] == "string[?, ?]"
