@@ -24,6 +24,7 @@ COMMANDS = {
     "recommend": "cli.ask:recommend",
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
+    "signatures": "cli.signatures:signatures",
     "items": "cli.items:items",
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",

@@ -15,6 +15,8 @@ from models.serving_graph.inputs import answer_specs, defaults
 from models.serving_graph.settings import ServableSettings
 from schema.errors import DataError
 from schema.settings import SettingsError
+from serving import signatures as told
+from serving.signatures import read as read_signatures
 from tests import small_shop
 
 # Ops of TF.Text that TensorFlow Serving links.
@@ -95,6 +97,23 @@ def test_signatures_are_named_and_typed(signatures):
     # All have rows, or a server could not join requests to batches.
     assert all(spec.shape[:1] == [None] for spec in inputs.values())
     assert inputs["history_timestamps"].dtype == tf.int64
+
+
+def test_every_input_and_output_is_told_of(shop):
+    found = {one.name: one for one in read_signatures(shop / "servable")}
+    assert list(found) == list(told.SIGNATURES)
+    for one in found.values():
+        assert one.meaning
+        for part in (*one.inputs, *one.outputs):
+            assert part.meaning, (one.name, part.name)
+    needed = {p.name for p in found["search"].inputs if p.required}
+    assert needed == {*HISTORY_NAMES, "timestamp", "query"}
+    outputs = {part.name: part for part in found["rank"].outputs}
+    assert outputs["p_buy"].meaning == "chance of buy"
+    assert (outputs["scores"].dtype, outputs["scores"].shape) == (
+        "float32",
+        [None, None],
+    )
 
 
 def test_defaults_stand_in_the_signature(shop):
