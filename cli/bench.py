@@ -6,6 +6,7 @@ import click
 
 from cli import (
     bench_import,
+    bench_index,
     bench_items,
     bench_quality,
     bench_server,
@@ -28,6 +29,7 @@ bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items_add)
+bench.add_command(bench_index.index)
 bench.add_command(bench_server.server)
 bench.add_command(bench_server.faults)
 

@@ -1,0 +1,53 @@
+"""`daogou bench index`: that it measures what it says."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from benchmarks import index
+
+
+def test_made_up_vectors_lie_in_clusters():
+    vectors, queries = index.made_up(2000, 16, 30)
+    assert vectors.shape == (2000, 16)
+    assert queries.shape == (30, 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    # The nearest of a vector are nearer than those of scattered vectors.
+    scattered = np.random.default_rng(1).normal(size=(2000, 16))
+    scattered /= np.linalg.norm(scattered, axis=1, keepdims=True)
+
+    def nearest(rows):
+        scores = rows @ rows.T
+        return np.sort(scores, axis=1)[:, -5:-1].mean()
+
+    assert nearest(vectors) > nearest(scattered) + 0.05
+    again, _ = index.made_up(2000, 16, 30)
+    np.testing.assert_array_equal(vectors, again)
+
+
+def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
+    """In a process of its own, whose TensorFlow has one thread."""
+    path = tmp_path / "index.json"
+    words = ["--items", "4000", "--dimension", "16", "--rounds", "1"]
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "cli.main", "bench", "index", *words),
+            *("--block-size", "16", "--json", str(path)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    result = json.loads(path.read_text())
+    kinds = result["indexes"]
+    assert set(kinds) == {"exact", "blocks", "scann, pybind"}
+    assert kinds["exact"]["recall"] == 1
+    assert kinds["blocks"]["searched"] < kinds["blocks"]["blocks"]
+    for told in kinds.values():
+        assert told["recall"] > 0.9
+        assert set(told["cpu_ms"]) == {"1", "8", "64"}
+        assert min(told["cpu_ms"].values()) > 0
+    for told in result["filtered"].values():
+        assert told["recall"] > 0.9
+        assert told["slots"] == 1
