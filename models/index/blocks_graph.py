@@ -83,7 +83,12 @@ class BlocksIndex(tf.Module):
                     1, _MOST_FLOATS // (wanted * size * self._dimension)
                 ),
             )
-            full = self._is_full(found[0], allowed)
+            # Counting what there is costs as much as all of this.
+            full = tf.cond(
+                tf.reduce_any(found[0] < 0),
+                lambda: self._is_full(found[0], allowed),
+                lambda: tf.constant(True),
+            )
             return tf.cond(full, lambda: found, exactly)
 
         scored = tf.cast(wanted * size, tf.float32)

@@ -40,7 +40,7 @@ class IndexSettings(Settings):
     num_queries: int = 1_000
     max_history: int = 50
     anisotropic_threshold: float = 0.2
-    training_sample_size: int = 100_000
+    training_sample_size: int = 250_000
     brute_force_limit: int = 1_000
     max_reordering: int = 2_000
     training_threads: int = 0

@@ -21,6 +21,8 @@ for record in tf.data.TFRecordDataset(path):
         for name, value in sent.inputs.items()
     }
     answer = signatures[sent.model_spec.signature_name](**inputs)
+    if "item_ids" not in answer:
+        continue
     ids = [i.decode() for i in answer["item_ids"].numpy()[0]]
     excluded = inputs.get("exclude_item_ids", tf.constant([[""]])).numpy()
     print(sent.model_spec.signature_name, excluded[0][0].decode(), *ids)
