@@ -17,6 +17,8 @@ def example(item_id, title):
             "title": [title],
             "text": [title],
             "category": [""],
+            "brand": [""],
+            "shop_id": [""],
             "price": [5.0],
             "in_stock": [1],
         }
