@@ -103,7 +103,8 @@ class MadeUpModel(tf.Module):
             searching=request["query"] != "",
         )
         near, added = distinct(*self.table(history))
-        fit = tf.linalg.matvec(tf.gather(self.vectors, near), query)
+        items = tf.gather(self.vectors, tf.maximum(near, 0))
+        fit = tf.linalg.matvec(items, query)
         return {
             "query": query,
             "neighbours": near,

@@ -14,6 +14,7 @@ from components.item_index import building as index_building
 from components.servable import building
 from models import new_items, trainer
 from models.index.settings import IndexSettings
+from models.serving_graph.inputs import answer_specs, defaults
 from models.serving_graph.serving_recommender import standard_scores
 from models.serving_graph.settings import ServableSettings
 from models.settings import TrainingSettings
@@ -171,9 +172,7 @@ def test_the_servable_searches_with_the_tuned_encoder(
     )
     assert other[0, 1] < 0.99
     similar = servable.signatures["similar"](
-        item_ids=tf.constant(["i05"]),
-        exclude_item_ids=tf.zeros([1, 0], tf.string),
-        k=tf.constant([5]),
+        **defaults(answer_specs(), 5), item_ids=tf.constant(["i05"])
     )
     rows = [int(i[1:]) for i in similar["item_ids"].numpy()[0]]
     np.testing.assert_allclose(
