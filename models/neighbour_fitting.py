@@ -47,8 +47,10 @@ def fit_neighbours(
       A row with the number of `targets` and their mean `loss` before and
       after; none where nothing was learned.
     """
+    if not model.neighbours.number:
+        return []
     targets = _held_out_targets(model, sequences, settings)
-    if not model.neighbours.number or len(targets["row"]) < _FEWEST_TARGETS:
+    if len(targets["row"]) < _FEWEST_TARGETS:
         return []
     _fill(model, item_sequences.of_examples(sequences))
     row = _learn(model, targets, settings.seed)

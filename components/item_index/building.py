@@ -38,7 +38,7 @@ def build(
       query_splits: Folders of behaviour examples, the first that has any
         gives the query vectors that recall is measured on.
       folder: Where to write `index.json`, `vectors.npy`, `item_ids.txt`,
-        `blocks.npz` and `scann/`.
+        `scann/` and, where they are what is served, `blocks.npz`.
       settings: Of the index.
 
     Returns:
@@ -61,29 +61,22 @@ def build(
     index = scann.train(vectors, queries, settings)
     folder.mkdir(parents=True, exist_ok=True)
     index.save(folder / SCANN_FOLDER)
-    cut = blocks.make(
-        vectors,
-        scann.leaves_of(folder / SCANN_FOLDER, len(vectors)),
-        queries,
-        settings,
-    )
-    cut.save(folder)
     np.save(folder / VECTORS_FILE, vectors)
     kind = settings.resolve_kind(len(vectors))
-    served = cut.recall if kind == "blocks" else index.plan.recall
+    measured = {f"recall@{settings.k}": index.plan.recall}
+    if kind == "blocks":
+        measured = _build_blocks(vectors, queries, folder, settings)
     write_item_ids(folder / ITEM_IDS_FILE, item_ids)
     facts = {
         "kind": kind,
         "items": len(vectors),
         "dimension": vectors.shape[1],
-        f"recall@{settings.k}": served,
+        **measured,
         "recall_target": settings.recall_target,
         "queries": len(queries),
         "leaves": index.plan.leaves,
         "leaves_searched": index.plan.leaves_searched,
         "reordering": index.plan.reordering,
-        "blocks": len(cut.rows),
-        "blocks_searched": cut.searched,
         "settings": json.loads(settings.to_json()),
         "seconds": round(time.monotonic() - begun, 3),
     }
@@ -92,6 +85,18 @@ def build(
     )
     logging.getLogger(__name__).info("index: %s", facts)
     return facts
+
+
+def _build_blocks(vectors, queries, folder, settings):
+    """Writes `blocks.npz`; returns what stands of it in `index.json`."""
+    leaves = scann.leaves_of(folder / SCANN_FOLDER, len(vectors))
+    cut = blocks.make(vectors, leaves, queries, settings)
+    cut.save(folder)
+    return {
+        f"recall@{settings.k}": cut.recall,
+        "blocks": len(cut.rows),
+        "blocks_searched": cut.searched,
+    }
 
 
 def query_vectors(

@@ -25,7 +25,7 @@ LOWEST = float(np.finfo(np.float32).min)
 
 # Partitions, as a multiple of the root of the rows; and where ScaNN joins small
 # ones to others. Few and large, or joined, they hold what does not belong
-# together: a million rows took 453 blocks of 128 to find what 31 do now.
+# together: a million rows took 453 blocks of 128 to find what 27 do now.
 _LEAVES = 1.5
 _SMALLEST_LEAF = 50
 # Fewer dimensions than this leave nothing to compress.

@@ -7,6 +7,7 @@ nor the strings themselves are needed for it.
 import numpy as np
 import tensorflow as tf
 
+from models.index.exact import all_but
 from models.serving_graph.item_table import CatalogueColumns
 from schema.contract import CATEGORY_SEPARATOR
 
@@ -82,7 +83,7 @@ class Filters(tf.Module):
 
     def _fits(self, name, wanted, only_rows):
         if name == ITEMS:
-            return _marked(only_rows, self.num_rows)
+            return ~all_but(only_rows, self.num_rows)
         wanted = _fingerprint(wanted)[:, :, tf.newaxis]
         if name == CATEGORIES:
             columns = tf.unstack(self.categories, axis=1)
@@ -90,19 +91,6 @@ class Filters(tf.Module):
             columns = [self.brands if name == BRANDS else self.shops]
         fits = [tf.reduce_any(wanted == column, axis=1) for column in columns]
         return tf.reduce_any(tf.stack(fits), axis=0)
-
-
-def _marked(rows, num_rows):
-    """Marks rows int32 [B, A], -1 for none, among N: bool [B, N]."""
-    known = tf.where(rows >= 0)
-    places = tf.stack(
-        [known[:, 0], tf.cast(tf.gather_nd(rows, known), tf.int64)], 1
-    )
-    return tf.tensor_scatter_nd_update(
-        tf.zeros([tf.shape(rows)[0], num_rows], tf.bool),
-        places,
-        tf.ones_like(places[:, 0], tf.bool),
-    )
 
 
 def _fingerprint(text: tf.Tensor) -> tf.Tensor:

@@ -167,8 +167,7 @@ class ServingRecommender(tf.Module):
             ]
         ):
             inputs["item_ids"] = tf.identity(inputs["item_ids"])
-        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
-        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        inputs, request, _ = self._asked(inputs)
         rows = self._rows_of(inputs["item_ids"])
         ranked = self._rank(request, rows)
         return self._answer(rows, ranked, ranked["score"], width[tf.newaxis])
@@ -183,8 +182,7 @@ class ServingRecommender(tf.Module):
           `p_<head>` float32 [B, C], 0 for an unknown item; `categories`
           string and `category_chances` float32 [B, 10], best first.
         """
-        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
-        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        inputs, request, _ = self._asked(inputs)
         asked = self._rows_of(inputs["item_ids"])
         batch = tf.shape(asked)[0]
         items = self.similar_items.items
@@ -207,8 +205,7 @@ class ServingRecommender(tf.Module):
         Returns:
           `vectors` float32 [B, d], for dot products with those of items.
         """
-        inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
-        request = self._packed(inputs, self._rows_of(inputs[_HISTORY_ITEMS]))
+        _, request, _ = self._asked(inputs)
         vectors = tf.ensure_shape(
             self.model.query_vectors(request), [None, None]
         )
@@ -234,11 +231,15 @@ class ServingRecommender(tf.Module):
         return {"vectors": vectors, "known": known}
 
     def _prepare(self, inputs):
+        inputs, request, history_rows = self._asked(inputs)
+        seen = history_rows if self._settings.exclude_seen else None
+        return inputs, request, self._allowed(inputs, seen)
+
+    def _asked(self, inputs):
+        """Returns checked inputs, the request in them, rows of its history."""
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
         history_rows = self._rows_of(inputs[_HISTORY_ITEMS])
-        seen = history_rows if self._settings.exclude_seen else None
-        allowed = self._allowed(inputs, seen)
-        return inputs, self._packed(inputs, history_rows), allowed
+        return inputs, self._packed(inputs, history_rows), history_rows
 
     def _allowed(self, inputs, seen=None):
         """Returns bool [B, N], which rows the request lets through."""
