@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

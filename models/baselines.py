@@ -14,8 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models import cooccurrence
-from models.item_sequences import ItemSequences
+from models.cooccurrence import counting
+from models.cooccurrence.sequences import ItemSequences
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -94,9 +94,9 @@ class ItemKnnSettings:
 class ItemKnn:
     """Sums, over the history, how often items are chosen by the same users.
 
-    The similarities are those of `models.cooccurrence`. Items that no neighbour
-    of the history supports follow after all others in order of popularity, so
-    that a user without a history is shown what is popular.
+    The similarities are those of `models.cooccurrence.counting`. Items that no
+    neighbour of the history supports follow after all others in order of
+    popularity, so that a user without a history is shown what is popular.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class ItemKnn:
             popularity = Popularity.fit(
                 sequences, num_items, PopularitySettings()
             )
-        similarity = cooccurrence.similarity(
+        similarity = counting.similarity(
             sequences,
             num_items,
             shrink=settings.shrink,
@@ -149,7 +149,7 @@ class ItemKnn:
         """
         similarity = self.similarity
         if settings.neighbours < self.settings.neighbours:
-            similarity = cooccurrence.nearest(similarity, settings.neighbours)
+            similarity = counting.nearest(similarity, settings.neighbours)
         other = type(self)(similarity, np.zeros(0), settings)
         other._fallback = self._fallback
         return other

@@ -3,7 +3,8 @@
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, inputs, neighbours, new_items
+from models import features, inputs, new_items
+from models.cooccurrence import neighbours
 from models.recommender import Recommender
 from models.requests import request_spec
 

@@ -9,12 +9,14 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from models import cooccurrence, inputs, item_sequences
+from models import inputs
+from models.cooccurrence import counting
+from models.cooccurrence.sequences import of_examples
+from models.cooccurrence.spectral import item_factors
 from models.live_text import LiveText
 from models.recommender import Recommender
 from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
-from models.spectral import item_factors
 
 # Steps between two validations of ranking, where a pass is longer.
 _RANKING_INTERVAL = 200
@@ -191,8 +193,8 @@ def fit_retrieval(
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
     if settings.spectral_start:
         model.represent(tf.range(1))  # makes the variables
-        known = item_sequences.of_examples(sequences)
-        chosen = cooccurrence.incidence(
+        known = of_examples(sequences)
+        chosen = counting.incidence(
             known.keep(known.positive), model.items.num_items
         )
         model.item_tower.start_ids(

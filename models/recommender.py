@@ -8,10 +8,10 @@ import tensorflow_recommenders as tfrs
 
 from models import inputs as model_inputs
 from models import losses
+from models.cooccurrence.neighbours import Neighbours
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
 from models.layers.centering import Centering, known_mean
-from models.neighbours import Neighbours
 from models.ranking import FunnelRanking
 from models.retrieval import (
     SequenceRetrieval,

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import export, features, fitting, inputs
+from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
     ItemTable,
@@ -18,7 +19,6 @@ from models.item_table import (
     read_text_vectors,
 )
 from models.live_text import LiveText
-from models.neighbour_fitting import fit_neighbours
 from models.recommender import Recommender
 from models.retrieval import NEVER
 from models.settings import ModelSettings, TrainingSettings

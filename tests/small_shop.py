@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from models.neighbours import distinct
+from models.cooccurrence.neighbours import distinct
 from models.requests import REQUEST, request_spec
 from serving.requests import Request
 

@@ -21,7 +21,7 @@ from models.baselines import (
     Popularity,
     PopularitySettings,
 )
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from schema.errors import DataError
 
 SHRINK = (0.0, 10.0, 50.0)

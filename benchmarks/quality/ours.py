@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 import models  # noqa: F401  before TensorFlow: chooses Keras 2
 from benchmarks.quality.sequences import Score, Sequences, Split
 from models import features, fitting, inputs
-from models.item_sequences import ItemSequences
+from models.cooccurrence.fitting import fit_neighbours
+from models.cooccurrence.neighbours import add_scores, retrieve
+from models.cooccurrence.sequences import ItemSequences
 from models.item_table import IDS_FILE, ItemTable, first_words
-from models.neighbour_fitting import fit_neighbours
-from models.neighbours import add_scores, retrieve
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from schema.contract import EVENT_TYPES

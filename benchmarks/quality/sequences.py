@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from datasets import sequences as source
 from datasets.delimited import find_file
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from schema.errors import DataError
 
 Split = typing.Literal["validation", "test"]

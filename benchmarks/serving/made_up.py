@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from models.cooccurrence.neighbours import History, Neighbours, distinct
 from models.index.exact import ExactIndex
-from models.neighbours import History, Neighbours, distinct
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
 from models.serving_graph.filters import Filters

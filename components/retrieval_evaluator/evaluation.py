@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from models.baselines import Baseline
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from models.metrics import catalogue_order, intervals, retrieval
 
 TOP = 10

@@ -21,7 +21,7 @@ from components.retrieval_evaluator.evaluation import (
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from schema.errors import DataError
 
 

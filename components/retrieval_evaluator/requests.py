@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from models.requests import HISTORY_NAMES, REQUEST, from_examples
 from schema.errors import DataError
 

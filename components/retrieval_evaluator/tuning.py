@@ -26,7 +26,7 @@ from models.baselines import (
     Popularity,
     PopularitySettings,
 )
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 # Fewer queries than this say nothing; the middle of the grid is used then.
 _MIN_QUERIES = 20

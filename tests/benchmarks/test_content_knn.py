@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.content_knn import ContentKnn, centred, unit
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 TEXTS = unit(np.array([[1, 0], [1, 1], [0, 1], [0, 0]], np.float32))
 

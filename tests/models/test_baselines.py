@@ -9,7 +9,7 @@ from models.baselines import (
     Popularity,
     PopularitySettings,
 )
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 DAY = 86_400
 # Items 0 and 1 share two users, 0 and 2 one, 3 stands alone, 4 is cold.
@@ -116,7 +116,7 @@ def test_blocks_give_the_same_as_the_whole(monkeypatch):
     lists = [rng.integers(0, 60, rng.integers(1, 12)) for _ in range(200)]
     sequences = ItemSequences.from_lists(lists)
     whole = ItemKnn.fit(sequences, 60, ItemKnnSettings()).similarity
-    monkeypatch.setattr("models.cooccurrence._BLOCK_PRODUCTS", 500)
+    monkeypatch.setattr("models.cooccurrence.counting._BLOCK_PRODUCTS", 500)
     parts = ItemKnn.fit(sequences, 60, ItemKnnSettings()).similarity
     assert (whole.toarray() == parts.toarray()).all()
 

@@ -10,7 +10,7 @@ from components.retrieval_evaluator.evaluation import (
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from models.baselines import Popularity
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 from models.metrics import retrieval
 from schema.settings import SettingsError
 

@@ -5,7 +5,7 @@ import numpy as np
 from components.retrieval_evaluator.evaluation import evaluate, scores_of
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import _hold_out, tune_baselines
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 SETTINGS = RetrievalEvaluationSettings(positive_event_types=("click",))
 

@@ -5,8 +5,8 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
+from models.cooccurrence.spectral import item_factors
 from models.features import ITEM_FEATURES, tower_features
-from models.spectral import item_factors
 from models.towers import ItemTower
 
 

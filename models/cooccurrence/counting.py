@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.item_sequences import ItemSequences
+from models.cooccurrence.sequences import ItemSequences
 
 # Multiplications that one block of the co-occurrence product may cost; bounds
 # its memory at about 12 bytes each.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.item_sequences import of_examples
+from models.cooccurrence.sequences import of_examples
 
 EXAMPLES = {
     "targets": np.array([[2, 0, 1], [1, 3, -1]], np.int32),

@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from models import cooccurrence, item_sequences
+from models.cooccurrence import counting
+from models.cooccurrence.neighbours import History, add_scores
+from models.cooccurrence.sequences import of_examples
 from models.losses import weighted_mean
-from models.neighbours import History, add_scores
 from models.recommender import Recommender
 from models.settings import TrainingSettings
 
@@ -52,15 +53,15 @@ def fit_neighbours(
     targets = _held_out_targets(model, sequences, settings)
     if len(targets["row"]) < _FEWEST_TARGETS:
         return []
-    _fill(model, item_sequences.of_examples(sequences))
+    _fill(model, of_examples(sequences))
     row = _learn(model, targets, settings.seed)
-    _fill(model, item_sequences.of_examples(sequences, held_out=held_out))
+    _fill(model, of_examples(sequences, held_out=held_out))
     return [row]
 
 
 def _fill(model, steps):
     model.neighbours.set_similarity(
-        cooccurrence.similarity(
+        counting.similarity(
             steps,
             model.items.num_items,
             shrink=_SHRINK,

@@ -8,10 +8,16 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import fitting, inputs, neighbour_fitting
+from models import fitting, inputs
+from models.cooccurrence.fitting import fit_neighbours
+from models.cooccurrence.neighbours import (
+    History,
+    Neighbours,
+    add_scores,
+    distinct,
+)
 from models.features import ITEM_FEATURES, MAX_TAGS
 from models.item_table import ItemTable
-from models.neighbours import History, Neighbours, add_scores, distinct
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from schema.contract import EVENT_TYPES
@@ -235,7 +241,7 @@ def fitted(folder, users=600, **changes):
         query_vectors=np.zeros([1, 1], np.float32),
     )
     fitting.fit_retrieval(model, sequences, TRAINING, str(folder))
-    rows = neighbour_fitting.fit_neighbours(model, sequences, TRAINING)
+    rows = fit_neighbours(model, sequences, TRAINING)
     return model, rows
 
 
@@ -263,7 +269,7 @@ def test_held_out_choices_count_in_the_end_unless_forbidden(tmp_path):
     model, _ = fitted(tmp_path)
     sequences = partners(model.items, MODEL, 600)
     known = model.neighbours.similarity.numpy().sum()
-    neighbour_fitting.fit_neighbours(model, sequences, TRAINING, held_out=False)
+    fit_neighbours(model, sequences, TRAINING, held_out=False)
     assert model.neighbours.similarity.numpy().sum() < known
 
 

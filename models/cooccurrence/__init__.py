@@ -1,0 +1,1 @@
+"""Which items go together: counted, as starts of ids, and as neighbours."""
