@@ -1,5 +1,6 @@
 """Requests of any kind and clients that break off: good ones are answered."""
 
+import ctypes
 import gc
 import os
 import pathlib
@@ -70,6 +71,12 @@ def no_collection():
 
 
 def resident():
+    """Returns the bytes that are held, without what is only kept for later.
+
+    The C library keeps what threads freed in a store for each of them, up to
+    the size of a request here.
+    """
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE")
 
