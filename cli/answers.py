@@ -23,7 +23,9 @@ NARROW_COLUMNS = 60
 LONGEST_ID = 16
 NUMBERS = ("#", "price ¥", "score")
 # Columns that are cut where a terminal is narrow.
-GIVING_WAY = ("title", "category")
+GIVING_WAY = ("title", "category", "why")
+# How much of the room that is left the others leave the title.
+SHARES = {"category": 0.25, "why": 0.5}
 # What rich puts between two columns, with the padding.
 COLUMN_GAP = 2
 # Steps of the history that are named above a table.
@@ -38,11 +40,17 @@ class Hit:
       item: What the catalogue knows of it.
       score: As the signature gave it; higher is better.
       chances: `p_<head>` of each ranking head, 0 to 1; empty for `similar`.
+      reason: Why it is there, as the servable calls it; empty if not asked.
+      evidence: The item of the history, or the search, that it is there for.
+      explanation: The reason as a sentence.
     """
 
     item: Item
     score: float
     chances: dict[str, float] = dataclasses.field(default_factory=dict)
+    reason: str = ""
+    evidence: str = ""
+    explanation: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,9 +139,20 @@ def _answer_json(answer: Answer) -> dict:
                 **dataclasses.asdict(hit.item),
                 "score": hit.score,
                 **hit.chances,
+                **_reason_json(hit),
             }
             for rank, hit in enumerate(answer.hits, start=1)
         ],
+    }
+
+
+def _reason_json(hit: Hit) -> dict[str, str]:
+    if not hit.reason:
+        return {}
+    return {
+        "reason": hit.reason,
+        "evidence": hit.evidence,
+        "explanation": hit.explanation,
     }
 
 
@@ -172,10 +191,11 @@ def _table(hits: tuple[Hit, ...], width: int) -> "rich.table.Table":
         for name, cells in columns.items()
         if name not in GIVING_WAY
     )
-    category = min(_widest("category", columns.get("category", [])), rest // 4)
-    room = {"title": rest - COLUMN_GAP, "category": category}
-    if "category" in columns:
-        room["title"] -= category + COLUMN_GAP
+    room = {"title": rest - COLUMN_GAP}
+    for name, share in SHARES.items():
+        if name in columns:
+            room[name] = min(_widest(name, columns[name]), int(rest * share))
+            room["title"] -= room[name] + COLUMN_GAP
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name, cells in columns.items():
         widest = _widest(name, cells)
@@ -198,8 +218,11 @@ def _columns(hits: tuple[Hit, ...], width: int) -> dict[str, list[str]]:
         "item": [hit.item.item_id for hit in hits],
         "title": [hit.item.title for hit in hits],
     }
+    # A reason takes the place of the category: there is no room for both.
     categories = [_category(hit.item.category, width) for hit in hits]
-    if any(categories) and width >= NARROW_COLUMNS:
+    if any(hit.reason for hit in hits):
+        columns["why"] = [hit.explanation for hit in hits]
+    elif any(categories) and width >= NARROW_COLUMNS:
         columns["category"] = categories
     prices = [_price(hit.item.price) for hit in hits]
     if any(prices):

@@ -9,7 +9,7 @@ from cli import options
 
 if typing.TYPE_CHECKING:
     from cli.main import Session
-    from serving.requests import Only
+    from serving.requests import Only, Page
 
 
 @click.command(epilog=options.examples("daogou users --n 3 --preset demo"))
@@ -40,6 +40,7 @@ def users(
 @click.command(
     epilog=options.examples(
         "daogou recommend --user u00042",
+        "daogou recommend --user u00042 --max-per-category 2 --explain",
         "daogou recommend --user 196 --k 20 --preset movielens --json",
         "daogou recommend --user u00042 --server localhost:8500",
     )
@@ -49,6 +50,7 @@ def users(
 )
 @options.how_many
 @options.only
+@options.page
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -60,6 +62,7 @@ def recommend(
     user_id: str,
     k: int,
     only: "Only",
+    page: "Page",
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -78,6 +81,7 @@ def recommend(
         user_id,
         k,
         only=only,
+        page=page,
         server=server,
         show_noise=session.debug,
     )
@@ -101,6 +105,7 @@ def recommend(
 )
 @options.how_many
 @options.only
+@options.page
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -113,6 +118,7 @@ def search(
     user_id: str,
     k: int,
     only: "Only",
+    page: "Page",
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -132,6 +138,7 @@ def search(
         user_id,
         k,
         only=only,
+        page=page,
         server=server,
         show_noise=session.debug,
     )

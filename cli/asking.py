@@ -15,9 +15,15 @@ from schema.errors import DataError
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from serving.requests import Only
+    from serving.requests import Only, Page
 
 CHANCE = "p_"
+# What a hit says of its reason, and the model's name for it.
+REASONS = {
+    "reason": "reasons",
+    "evidence": "evidence",
+    "explanation": "explanations",
+}
 # Of an unknown user: no history at all.
 NOBODY = ""
 
@@ -28,6 +34,7 @@ def recommend(
     k: int,
     *,
     only: "Only",
+    page: "Page",
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -38,6 +45,7 @@ def recommend(
       user_id: Whom for; an unknown one gets what a newcomer gets.
       k: How many.
       only: What alone may come back.
+      page: How it is put together, and whether it gives reasons.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -51,7 +59,9 @@ def recommend(
 
         request = histories.request(report.place("histories"), user_id)
         output = _ask(
-            report, server, lambda model: model.recommend(request, k, only=only)
+            report,
+            server,
+            lambda model: model.recommend(request, k, only=only, page=page),
         )
         catalogue = Catalogue(report.place("catalogue"))
     return _answer(report, {"user_id": user_id}, user, output, catalogue)
@@ -64,6 +74,7 @@ def search(
     k: int,
     *,
     only: "Only",
+    page: "Page",
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -75,6 +86,7 @@ def search(
       user_id: Whose history to take into account; may be empty.
       k: How many.
       only: What alone may come back.
+      page: How it is put together, and whether it gives reasons.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -90,7 +102,9 @@ def search(
             report.place("histories"), user_id or NOBODY, query=query
         )
         output = _ask(
-            report, server, lambda model: model.search(request, k, only=only)
+            report,
+            server,
+            lambda model: model.search(request, k, only=only, page=page),
         )
         catalogue = Catalogue(report.place("catalogue"))
     asked = {"query": query}
@@ -198,6 +212,11 @@ def _answer(
             item=items.get(item_id, Item(item_id=item_id)),
             score=float(output["scores"][0][slot]),
             chances={name: float(output[name][0][slot]) for name in chances},
+            **{
+                name: _decoded(output[names][0][slot])
+                for name, names in REASONS.items()
+                if names in output
+            },
         )
         for slot, item_id in enumerate(item_ids)
         # A slot that could not be filled has an empty id.

@@ -5,6 +5,7 @@ import pathlib
 import click
 
 from cli import (
+    bench_explanations,
     bench_import,
     bench_index,
     bench_items,
@@ -30,6 +31,7 @@ bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items_add)
 bench.add_command(bench_index.index)
+bench.add_command(bench_explanations.explanations)
 bench.add_command(bench_server.server)
 bench.add_command(bench_server.faults)
 

@@ -107,6 +107,65 @@ def only(command):
     return called
 
 
+_page = (
+    click.option(
+        "--diversity",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="0 by score alone, up to 1: unlike what is on the page already.",
+    ),
+    click.option(
+        "--max-per-category",
+        type=click.IntRange(0),
+        default=0,
+        help="Most items of one category.",
+    ),
+    click.option(
+        "--max-per-brand",
+        type=click.IntRange(0),
+        default=0,
+        help="Most items of one brand.",
+    ),
+    click.option(
+        "--max-per-shop",
+        type=click.IntRange(0),
+        default=0,
+        help="Most items of one shop.",
+    ),
+    click.option("--explain", is_flag=True, help="Say why each item is there."),
+)
+
+
+def page(command):
+    """Adds how a page is put together; the command gets it as `page`."""
+
+    @functools.wraps(command)
+    def called(
+        *args,
+        diversity,
+        max_per_category,
+        max_per_brand,
+        max_per_shop,
+        explain,
+        **kw,
+    ):
+        from serving.requests import Page
+
+        chosen = Page(
+            diversity=diversity,
+            max_per_category=max_per_category,
+            max_per_brand=max_per_brand,
+            max_per_shop=max_per_shop,
+            explain=explain,
+        )
+        return command(*args, page=chosen, **kw)
+
+    for option in reversed(_page):
+        called = option(called)
+    return called
+
+
 def examples(*lines: str) -> str:
     """Returns an epilog with lines to copy, which click leaves unwrapped."""
     title = "Example:" if len(lines) == 1 else "Examples:"

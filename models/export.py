@@ -74,18 +74,12 @@ class TrainedModel(tf.Module):
             }
             return inputs.request_inputs(batch, settings, items.lookup)
 
-        def retrieve(request):
-            return neighbours.retrieve(
-                model,
-                prepare(request),
-                encode(request["query"]),
-                request["query"] != "",
-            )
+        def retrieve(request, text):
+            searching = request["query"] != ""
+            return neighbours.retrieve(model, prepare(request), text, searching)
 
-        def rank_scores(request, item_rows):
-            chances = model.rank(
-                prepare(request), encode(request["query"]), item_rows
-            )
+        def rank_scores(request, text, item_rows):
+            chances = model.rank(prepare(request), text, item_rows)
             return {
                 "score": model.combined_score(chances),
                 **{f"p_{head}": chance for head, chance in chances.items()},
@@ -112,6 +106,9 @@ class TrainedModel(tf.Module):
             new_items.put(model, raw, self.item_transform, text)
 
         strings = tf.TensorSpec([None], tf.string)
+        encoded = tf.TensorSpec(
+            [None, items.text_dimension], tf.float32, name="text"
+        )
         rows = tf.TensorSpec([None, None], tf.int32, name="item_rows")
         self.encode_queries = tf.function(
             lambda texts: encode(texts, "query"), input_signature=[strings]
@@ -123,18 +120,21 @@ class TrainedModel(tf.Module):
             put_items,
             input_signature=[
                 tf.TensorSpec([None], tf.string, name="examples"),
-                tf.TensorSpec(
-                    [None, items.text_dimension], tf.float32, name="text"
-                ),
+                encoded,
             ],
         )
         self.query_vectors = tf.function(
-            lambda request: retrieve(request)["query"],
+            lambda request: retrieve(request, encode(request["query"]))[
+                "query"
+            ],
             input_signature=[request_spec()],
         )
-        self.retrieve = tf.function(retrieve, input_signature=[request_spec()])
+        self.retrieve = tf.function(
+            retrieve, input_signature=[request_spec(), encoded]
+        )
         self.rank_scores = tf.function(
-            rank_scores, input_signature=[request_spec(), rows]
+            rank_scores,
+            input_signature=[request_spec(), encoded, rows],
         )
         self.rank_examples = tf.function(
             rank_examples,
@@ -143,7 +143,7 @@ class TrainedModel(tf.Module):
         self.item_vectors = tf.function(item_vectors, input_signature=[])
         self.text_vectors = tf.function(text_vectors, input_signature=[])
         self.item_ids = tf.function(items.item_ids, input_signature=[])
-        self.trained = tf.function(items.trained, input_signature=[])
+        self.choices = tf.function(items.choices, input_signature=[])
         self.lookup = tf.function(
             items.lookup, input_signature=[tf.TensorSpec(None, tf.string)]
         )

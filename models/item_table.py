@@ -241,8 +241,8 @@ class ItemTable(tf.Module):
         }
         self._listed = self._variable(self.listed_at, "listed_at")
         self.text = self._variable(text.astype(np.float32), "text")
-        self._trained = self._variable(
-            np.zeros(self.num_items, np.float32), "trained"
+        self._choices = self._variable(
+            np.zeros(self.num_items, np.float32), "choices"
         )
 
     @staticmethod
@@ -258,14 +258,13 @@ class ItemTable(tf.Module):
         """Width of text vectors, 0 without text."""
         return self.text.shape[1]
 
-    def set_trained(self, counts: np.ndarray) -> None:
-        """Says which ids training sees, by their number of events [N]."""
-        trained = (counts > 0).astype(np.float32)
-        self._trained.assign(np.concatenate([[0.0], trained]))
+    def set_choices(self, counts: np.ndarray) -> None:
+        """Says how often training sees each id chosen, [N]."""
+        self._choices.assign(np.concatenate([[0.0], counts]))
 
-    def trained(self) -> tf.Tensor:
-        """Returns bool [N], which items training has seen."""
-        return self._trained[1:] > 0
+    def choices(self) -> tf.Tensor:
+        """Returns float32 [N], how often training has seen items chosen."""
+        return self._choices[1:]
 
     def lookup(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns int32 rows of any shape of ids; -1 where unknown."""
@@ -290,7 +289,8 @@ class ItemTable(tf.Module):
             for name, column in self._columns.items()
         }
         found["rows"] = rows
-        found["trained"] = tf.gather(self._trained, rows + 1)
+        chosen = tf.gather(self._choices, rows + 1) > 0
+        found["trained"] = tf.cast(chosen, tf.float32)
         found["text"] = tf.gather(self.text, rows + 1)
         return found
 
@@ -312,8 +312,8 @@ class ItemTable(tf.Module):
             put_rows(column, rows + 1, items[name])
         put_rows(self._listed, rows + 1, items["listed_at"])
         put_rows(self.text, rows + 1, items["text"])
-        seen = tf.concat([self._trained, tf.zeros([tf.size(rows)])], 0)
-        put_rows(self._trained, rows + 1, tf.gather(seen, rows + 1))
+        chosen = tf.concat([self._choices, tf.zeros([tf.size(rows)])], 0)
+        put_rows(self._choices, rows + 1, tf.gather(chosen, rows + 1))
         put_rows(self._id_strings, rows, items["item_id"])
 
 

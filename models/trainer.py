@@ -138,7 +138,7 @@ def _fit(sources, run_dir, settings, training, fine_tuning):
         ),
     ).cache()
     counts, newest, first_seen = _targets(sequences, items.num_items)
-    items.set_trained(counts)
+    items.set_choices(counts)
     model = Recommender(
         settings,
         training,

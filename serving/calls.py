@@ -13,7 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from schema.errors import DataError
-from serving.requests import EVERYTHING, HISTORY_FIELDS, Only, Request
+from serving.requests import (
+    BY_SCORE,
+    EVERYTHING,
+    HISTORY_FIELDS,
+    Only,
+    Page,
+    Request,
+)
 
 # Inputs that are not strings.
 _TYPES = {
@@ -22,6 +29,11 @@ _TYPES = {
     "k": np.int32,
     "min_price": np.float32,
     "max_price": np.float32,
+    "diversity": np.float32,
+    "max_per_category": np.int32,
+    "max_per_brand": np.int32,
+    "max_per_shop": np.int32,
+    "explain": np.bool_,
 }
 # The signatures' default: no limit.
 _NO_MAX = float(np.finfo(np.float32).max)
@@ -42,6 +54,7 @@ class TypedCalls(typing.Generic[AnswerT]):
         k: int = 10,
         exclude_item_ids: Iterable[str] = (),
         only: Only = EVERYTHING,
+        page: Page = BY_SCORE,
     ) -> AnswerT:
         """Recommends k items to a user.
 
@@ -50,13 +63,14 @@ class TypedCalls(typing.Generic[AnswerT]):
           k: How many, at most what the servable retrieves.
           exclude_item_ids: What must not come back.
           only: What alone may come back.
+          page: How it is put together, and whether it gives reasons.
 
         Raises:
           DataError: The servable refuses; the message says what and why.
           ServerError: A server was asked, and does not answer.
         """
         return self._ask(
-            "recommend", recommend(request, k, exclude_item_ids, only), k
+            "recommend", recommend(request, k, exclude_item_ids, only, page), k
         )
 
     def search(
@@ -65,6 +79,7 @@ class TypedCalls(typing.Generic[AnswerT]):
         k: int = 10,
         exclude_item_ids: Iterable[str] = (),
         only: Only = EVERYTHING,
+        page: Page = BY_SCORE,
     ) -> AnswerT:
         """Finds k items for the request's query, the user's taste in mind.
 
@@ -73,13 +88,14 @@ class TypedCalls(typing.Generic[AnswerT]):
           k: How many, at most what the servable retrieves.
           exclude_item_ids: What must not come back.
           only: What alone may come back.
+          page: How it is put together, and whether it gives reasons.
 
         Raises:
           DataError: The servable refuses, as it does without a query.
           ServerError: A server was asked, and does not answer.
         """
         return self._ask(
-            "search", recommend(request, k, exclude_item_ids, only), k
+            "search", recommend(request, k, exclude_item_ids, only, page), k
         )
 
     def similar(
@@ -156,13 +172,18 @@ def recommend(
     k: int,
     exclude_item_ids: Iterable[str] = (),
     only: Only = EVERYTHING,
+    page: Page = BY_SCORE,
 ) -> Inputs:
     """Returns the inputs of `recommend` and `search`, for one user.
 
     Raises:
       DataError: A value is of another type than its input.
     """
-    return _user(request) | _limits(1, k, exclude_item_ids, only)
+    return (
+        _user(request)
+        | _limits(1, k, exclude_item_ids, only)
+        | {name: _array(name, [value]) for name, value in vars(page).items()}
+    )
 
 
 def similar(

@@ -105,3 +105,39 @@ class Only:
 
 
 EVERYTHING = Only()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """How the answer is put together, and whether it gives reasons.
+
+    Attributes:
+      diversity: Share of the choice that goes to being unlike what is on the
+        page already, the rest to the score; 0 to 1.
+      max_per_category: Most items of one category; 0 for any number.
+      max_per_brand: Most items of one brand; 0 for any number.
+      max_per_shop: Most items of one shop; 0 for any number.
+      explain: Give the reason of each item.
+    """
+
+    diversity: float = 0.0
+    max_per_category: int = 0
+    max_per_brand: int = 0
+    max_per_shop: int = 0
+    explain: bool = False
+
+    def __post_init__(self):
+        """Checks the numbers.
+
+        Raises:
+          DataError: One is not what it may be.
+        """
+        if not 0 <= self.diversity <= 1:
+            raise DataError(f"diversity is {self.diversity}; needed: 0 to 1")
+        for name in ("max_per_category", "max_per_brand", "max_per_shop"):
+            value = getattr(self, name)
+            if value < 0:
+                raise DataError(f"{name} is {value}; needed: 0 or more")
+
+
+BY_SCORE = Page()

@@ -42,13 +42,22 @@ INPUTS = {
     "only_shops": "any of these shops",
     "min_price": "CNY; an item of unknown price fits no limit",
     "max_price": "CNY",
+    "diversity": "0 by score alone, to 1, what is unlike the rest of the page",
+    "max_per_category": "most items of one, 0 for any number",
+    "max_per_brand": "most items of one, 0 for any number",
+    "max_per_shop": "most items of one, 0 for any number",
+    "explain": "whether to give reasons",
 }
 OUTPUTS = {
     "item_ids": 'best first, "" in slots that cannot be filled',
     "titles": "theirs",
     "categories": "their paths; of intent the likely ones, best first",
     "prices": "CNY, -1 unknown",
-    "scores": "what they are in order by",
+    "scores": "what they are in order by, where a page is by score",
+    "reasons": 'history, search, popular, new or general; "" if not asked',
+    "evidence": "the item of the history, or the search, that an item needs "
+    "most to be here",
+    "explanations": "the same as a sentence",
     "category_chances": "that the next choice is of each, of what is retrieved",
     "vectors": "for dot products, queries with items",
     "known": "whether there is such an item",

@@ -18,6 +18,8 @@ from serving.requests import Request
 NUM_ITEMS = 300
 DIMENSION = 8
 TEXT_DIMENSION = 128
+# Any width: tests put other encoders in.
+ENCODED = tf.TensorSpec([None, None], tf.float32)
 CATEGORIES = ("电脑/外设/鼠标", "家电/厨房/电饭煲", "服饰/女装/连衣裙")
 BRANDS = ("罗技", "美的", "无印", "")
 WORDS = ("无线鼠标 静音", "智能电饭煲", "碎花连衣裙")
@@ -76,17 +78,19 @@ class SmallModel(tf.Module):
 
     @tf.function(input_signature=[request_spec()])
     def query_vectors(self, request):
+        return self.query(request, self.encode_queries(request["query"]))
+
+    def query(self, request, text):
         rows = self.lookup(request["history_item_ids"])
         known = tf.cast(rows >= 0, tf.float32)[..., tf.newaxis]
         steps = tf.gather(self.vectors, tf.maximum(rows, 0)) * known
         mean = tf.math.divide_no_nan(
             tf.reduce_sum(steps, axis=1), tf.reduce_sum(known, axis=1)
         )
-        text = self.encode_queries(request["query"])
         return mean + 0.1 * tf.matmul(text, self.projection)
 
-    @tf.function(input_signature=[request_spec()])
-    def retrieve(self, request):
+    @tf.function(input_signature=[request_spec(), ENCODED])
+    def retrieve(self, request, text):
         """The next two of the same category go with each item."""
         rows = self.lookup(request["history_item_ids"])
         near = rows[..., tf.newaxis] + tf.constant([3, 6])
@@ -95,16 +99,16 @@ class SmallModel(tf.Module):
         near = tf.reshape(tf.where(known, near, -1), shape)
         near, added = distinct(near, tf.where(near >= 0, 2.0, 0.0))
         return {
-            "query": self.query_vectors(request),
+            "query": self.query(request, text),
             "neighbours": near,
             "added": added,
             "unseen_offset": tf.reduce_sum(added, 1) / 10,
         }
 
     @tf.function(input_signature=[])
-    def trained(self):
-        """All but the last item."""
-        return tf.range(NUM_ITEMS) < NUM_ITEMS - 1
+    def choices(self):
+        """Fewer the further behind, of the last item none."""
+        return tf.range(NUM_ITEMS - 1.0, -1.0, -1.0)
 
     @tf.function(input_signature=[])
     def item_vectors(self):
@@ -125,12 +129,13 @@ class SmallModel(tf.Module):
     @tf.function(
         input_signature=[
             request_spec(),
+            ENCODED,
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, item_rows):
+    def rank_scores(self, request, text, item_rows):
         vectors = tf.gather(self.vectors, item_rows)
-        fit = tf.linalg.matvec(vectors, self.query_vectors(request))
+        fit = tf.linalg.matvec(vectors, self.query(request, text))
         click = tf.sigmoid(fit)
         buy = click * tf.sigmoid(vectors[..., 0])
         return {"score": click + buy, "p_click": click, "p_buy": buy}

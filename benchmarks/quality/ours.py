@@ -125,7 +125,7 @@ def fit(
     ids = table.ids
     sequences = _sequences(data, model, table)
     counts = _target_counts(sequences, data.num_items)
-    table.set_trained(data.training_counts())
+    table.set_choices(data.training_counts())
     recommender = Recommender(
         model,
         training,
@@ -140,7 +140,7 @@ def fit(
     fit_neighbours(recommender, sequences, training, held_out=False)
     vectors = recommender.score_vectors(recommender.representations[1:])
 
-    unseen = ~table.trained()
+    unseen = table.choices() == 0
 
     @tf.function(reduce_retracing=True)
     def answer(batch):

@@ -16,6 +16,7 @@ from models.cooccurrence.neighbours import History, Neighbours, distinct
 from models.index.exact import ExactIndex
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
+from models.serving_graph.explanations import Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
@@ -37,6 +38,9 @@ USERS = 16
 CANDIDATES, FEATURES = 100, 32
 _SEED = 11
 _SETTINGS = ServableSettings()
+
+
+NO_TEXT = tf.TensorSpec([None, 0], tf.float32)
 
 
 class MadeUpModel(tf.Module):
@@ -80,7 +84,11 @@ class MadeUpModel(tf.Module):
         """Returns rows of items, -1 where unknown."""
         return self.rows.lookup(item_ids)
 
-    @tf.function(input_signature=[request_spec()])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def encode_queries(self, texts):
+        """Returns float32 [M, 0]: there are no texts."""
+        return tf.zeros([tf.shape(texts)[0], 0])
+
     def query_vectors(self, request):
         """Returns float32 [B, d]."""
         rows = self.lookup(request["history_item_ids"])
@@ -90,8 +98,8 @@ class MadeUpModel(tf.Module):
             tf.reduce_sum(steps, axis=1), tf.reduce_sum(known, axis=1)
         )
 
-    @tf.function(input_signature=[request_spec()])
-    def retrieve(self, request):
+    @tf.function(input_signature=[request_spec(), NO_TEXT])
+    def retrieve(self, request, text):
         """Returns what decides which items are retrieved."""
         query = self.query_vectors(request)
         rows = self.rows.lookup(request["history_item_ids"])
@@ -113,17 +121,18 @@ class MadeUpModel(tf.Module):
         }
 
     @tf.function(input_signature=[])
-    def trained(self):
-        """Returns bool [N]."""
-        return tf.ones_like(self.vectors[:, 0], tf.bool)
+    def choices(self):
+        """Returns float32 [N]."""
+        return tf.ones_like(self.vectors[:, 0])
 
     @tf.function(
         input_signature=[
             request_spec(),
+            NO_TEXT,
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, item_rows):
+    def rank_scores(self, request, text, item_rows):
         """Returns `score`, `p_click` and `p_buy`, float32 [B, C]."""
         items = tf.gather(self.vectors, item_rows)
         query = self.query_vectors(request)[:, tf.newaxis]
@@ -194,14 +203,21 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
         prices=rng.uniform(1, 1000, num_items).astype(np.float32),
         in_stock=np.ones(num_items, bool),
     )
+    table = ItemTable(columns)
     recommender = ServingRecommender(
         model=model,
         index=index,
         texts=None,
         similar=SimilarItems(index, None, 0.0),
-        table=ItemTable(columns),
+        table=table,
         filters=Filters(columns),
         categories=LikelyCategories(columns),
+        explanations=Explanations(
+            table,
+            model.choices().numpy(),
+            model.lookup,
+            _SETTINGS.max_history,
+        ),
         settings=_SETTINGS,
     )
     signatures.save(recommender, _SETTINGS, str(folder))

@@ -183,9 +183,10 @@ def read_queries(
         batch_size=settings.batch_size,
         positions=positions,
     ):
+        text = model.encode_queries(batch.request["query"])
         found = {
             name: value.numpy()
-            for name, value in model.retrieve(batch.request).items()
+            for name, value in model.retrieve(batch.request, text).items()
         }
         vectors.append(found["query"])
         offsets.append(found["unseen_offset"])
@@ -234,7 +235,7 @@ def read_queries(
         vectors=np.concatenate(vectors)[kept],
         neighbours=sp.csr_array(sp.vstack(near, format="csr"))[kept],
         unseen_offset=np.concatenate(offsets)[kept],
-        unseen=~model.trained().numpy(),
+        unseen=model.choices().numpy() == 0,
         positions=positions[kept],
         history_lengths=np.concatenate(lengths)[kept],
         has_query=np.concatenate(with_query)[kept],

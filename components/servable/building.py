@@ -27,6 +27,7 @@ from models.index.scann import read_plan
 from models.index.settings import IndexSettings
 from models.requests import from_examples
 from models.serving_graph import signatures
+from models.serving_graph.explanations import Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
@@ -120,14 +121,21 @@ def assemble(
     facts = json.loads((parts.index_dir / INDEX_FILE).read_text("utf-8"))
     items = ExactIndex(parts.vectors, columns.in_stock)
     texts = _text_index(parts)
+    table = ItemTable(columns)
     recommender = ServingRecommender(
         model=_for_serving(parts.model),
         index=_retrieval_index(parts.index_dir, facts, items, columns),
         texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
-        table=ItemTable(columns),
+        table=table,
         filters=Filters(columns),
         categories=LikelyCategories(columns),
+        explanations=Explanations(
+            table,
+            parts.model.choices().numpy(),
+            parts.model.lookup,
+            settings.max_history,
+        ),
         settings=settings,
     )
     signatures.save(recommender, settings, str(folder))

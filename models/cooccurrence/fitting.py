@@ -118,7 +118,7 @@ def _held_out_targets(model, sequences, settings):
 def _learn(model, targets, seed):
     neighbours = model.neighbours
     vectors = model.score_vectors(model.representations[1:])
-    seen = tf.boolean_mask(vectors, model.items.trained())
+    seen = tf.boolean_mask(vectors, model.items.choices() > 0)
     log_sharpness = tf.Variable(0.0)
     learned = [log_sharpness, *neighbours.learned()]
     optimizer = tf.keras.optimizers.Adam(_LEARNING_RATE)

@@ -81,6 +81,26 @@ class Filters(tf.Module):
         )
         return tf.ensure_shape(mask, [None, None])
 
+    def kinds(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what items may be capped by.
+
+        Args:
+          rows: int32 [...], at least 0.
+
+        Returns:
+          Fingerprints int64 [...] of `category` (the whole path), `brand` and
+          `shop`; 0 where unknown.
+        """
+        paths = tf.unstack(tf.gather(self.categories, rows), axis=-1)
+        category = paths[0]
+        for path in paths[1:]:
+            category = tf.where(path != 0, path, category)
+        return {
+            "category": category,
+            "brand": tf.gather(self.brands, rows),
+            "shop": tf.gather(self.shops, rows),
+        }
+
     def _fits(self, name, wanted, only_rows):
         if name == ITEMS:
             return ~all_but(only_rows, self.num_rows)

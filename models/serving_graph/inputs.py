@@ -7,7 +7,8 @@ can fail on it with less to say.
 import tensorflow as tf
 
 from models.requests import HISTORY_NAMES, REQUEST, tensor_spec
-from models.serving_graph import filters
+from models.serving_graph import diversity, filters
+from models.serving_graph.explanations import EXPLAIN
 
 EXCLUDE = "exclude_item_ids"
 K = "k"
@@ -45,6 +46,20 @@ def answer_specs() -> dict:
     }
 
 
+def page_specs() -> dict:
+    """Returns the inputs that say how a page is put together, and explained."""
+    return {
+        diversity.DIVERSITY: tf.TensorSpec(
+            [None], tf.float32, diversity.DIVERSITY
+        ),
+        **{
+            name: tf.TensorSpec([None], tf.int32, name)
+            for name in diversity.CAPS.values()
+        },
+        EXPLAIN: tf.TensorSpec([None], tf.bool, EXPLAIN),
+    }
+
+
 def defaults(specs: dict, default_k: int) -> dict:
     """Returns what inputs are that were not sent, for a batch of any size."""
     values = {}
@@ -55,6 +70,8 @@ def defaults(specs: dict, default_k: int) -> dict:
             values[name] = tf.constant([filters.NO_MIN])
         elif name == filters.MAX_PRICE:
             values[name] = tf.constant([filters.NO_MAX])
+        elif name in page_specs():
+            values[name] = tf.zeros([1], spec.dtype)
         elif spec.shape.rank == 2:
             # Not empty: a server that fills shorter inputs of a batch up with
             # their first entry takes none without one.
@@ -85,23 +102,16 @@ def checked(
     ]
     for name, value in inputs.items():
         if name == K:
-            wrong = (value < 1) | (value > limit)
-            checks.append(
-                tf.debugging.Assert(
-                    ~tf.reduce_any(wrong),
-                    [
-                        f"{K} must be 1 to {limit}, but is",
-                        tf.boolean_mask(value, wrong),
-                    ],
-                )
-            )
+            allowed = (value >= 1) & (value <= limit)
+            checks.append(_all_are(name, value, allowed, f"1 to {limit}"))
         if name in filters.PRICES:
-            checks.append(
-                tf.debugging.Assert(
-                    ~tf.reduce_any(tf.math.is_nan(value)),
-                    [f"{name} must be a number, but is", value],
-                )
-            )
+            allowed = ~tf.math.is_nan(value)
+            checks.append(_all_are(name, value, allowed, "a number"))
+        if name == diversity.DIVERSITY:
+            allowed = (value >= 0) & (value <= 1)
+            checks.append(_all_are(name, value, allowed, "0 to 1"))
+        if name in diversity.CAPS.values():
+            checks.append(_all_are(name, value, value >= 0, "0 or more"))
         if name in HISTORY_NAMES:
             checks.append(_same_shape(name, value, HISTORY_NAMES[0], inputs))
         elif name != leading:
@@ -128,6 +138,13 @@ def filled(name: str, value: tf.Tensor) -> tf.Tensor:
         ]
     ):
         return tf.identity(value)
+
+
+def _all_are(name, value, allowed, what):
+    return tf.debugging.Assert(
+        tf.reduce_all(allowed),
+        [f"{name} must be {what}, but is", tf.boolean_mask(value, ~allowed)],
+    )
 
 
 def _same_shape(name, value, other, inputs):

@@ -12,7 +12,7 @@ def join_neighbours(
     retrieved: dict[str, tf.Tensor],
     *,
     items: ExactIndex,
-    trained: tf.Tensor,
+    unseen: tf.Tensor,
     allowed: tf.Tensor,
 ) -> Found:
     """Takes the best by the whole of the retrieval score.
@@ -26,7 +26,7 @@ def join_neighbours(
         scores float32 [B, k].
       retrieved: What the trained model's `retrieve` returns.
       items: The vectors, and which rows may come through.
-      trained: bool [N], items that training has seen.
+      unseen: bool [N], items that training has not seen.
       allowed: bool [B, N].
 
     Returns:
@@ -42,8 +42,8 @@ def join_neighbours(
     both = tf.concat([rows, near], 1)
     scores = tf.where(_is_in(rows, near), LOWEST, scores)
     scores = tf.concat([scores, near_scores], 1)
-    unseen = ~tf.gather(trained, tf.maximum(both, 0))
-    offset = tf.where(unseen, retrieved["unseen_offset"][:, tf.newaxis], 0.0)
+    new = tf.gather(unseen, tf.maximum(both, 0))
+    offset = tf.where(new, retrieved["unseen_offset"][:, tf.newaxis], 0.0)
     scores = tf.where(scores > LOWEST, scores + offset, LOWEST)
     return best_rows(scores, both, tf.shape(rows)[1])
 

@@ -1,15 +1,18 @@
 """Retrieve, leave out, rank: what the signatures compute."""
 
+import typing
+
 import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
-from models.requests import HISTORY_NAMES, pack_history
+from models.requests import HISTORY_NAMES, REQUEST, pack_history
+from models.serving_graph import diversity
+from models.serving_graph.explanations import EXPLAIN, Explanations, Page
 from models.serving_graph.filters import ITEMS as ONLY_ITEMS
 from models.serving_graph.filters import Filters
 from models.serving_graph.inputs import (
     EXCLUDE,
     K,
-    answer_specs,
     checked,
     filled,
 )
@@ -32,6 +35,20 @@ _RETRIEVED_RANKS = {
 }
 
 
+class Asked(typing.NamedTuple):
+    """What the model reads of a request.
+
+    Attributes:
+      request: Its tensors, with histories packed.
+      text: float32 [B, t], of the search, zeros for none.
+      allowed: bool [B, N], which rows may come through; None for all.
+    """
+
+    request: dict[str, tf.Tensor]
+    text: tf.Tensor
+    allowed: tf.Tensor | None = None
+
+
 class ServingRecommender(tf.Module):
     """The trained model, the index and the item table as one.
 
@@ -49,6 +66,7 @@ class ServingRecommender(tf.Module):
         table: ItemTable,
         filters: Filters,
         categories: LikelyCategories,
+        explanations: Explanations,
         settings: ServableSettings,
     ):
         """Puts the parts together.
@@ -62,6 +80,7 @@ class ServingRecommender(tf.Module):
           table: Shows items.
           filters: Say which items fit a request.
           categories: Of the items.
+          explanations: Say why items are shown.
           settings: Of the servable.
         """
         super().__init__(name="recommender")
@@ -72,6 +91,7 @@ class ServingRecommender(tf.Module):
         self.table = table
         self.filters = filters
         self.categories = categories
+        self.explanations = explanations
         self._settings = settings
         self._num_candidates = min(settings.retrieve_k, similar.items.num_rows)
 
@@ -79,16 +99,19 @@ class ServingRecommender(tf.Module):
         """Answers what this user may want next.
 
         Args:
-          inputs: A request and the inputs of `answer_specs`.
+          inputs: A request and the inputs of `answer_specs`, `page_specs`.
 
         Returns:
-          What `ItemTable.describe` returns and `p_<head>` float32 [B, k],
-          k the largest of the batch; slots beyond a row's own k are empty.
+          What `ItemTable.describe` returns, `p_<head>` float32 [B, k] and
+          what `Explanations.explain` returns, k the largest of the batch;
+          slots beyond a row's own k are empty.
         """
-        inputs, request, allowed = self._prepare(inputs)
-        rows, _ = self._candidates(request, allowed)
-        ranked = self._rank(request, rows)
-        return self._answer(rows, ranked, ranked["score"], inputs[K])
+        inputs, asked = self._prepare(inputs)
+        rows, _ = self._candidates(asked, asked.allowed)
+        ranked = self._rank(asked, rows)
+        columns = self._chosen(inputs, rows, ranked["score"])
+        answer, rows = self._answer(rows, ranked, ranked["score"], columns)
+        return answer | self._explained(inputs, asked, Page.ranked(rows))
 
     def search(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Answers a search; the query leads, the user's taste follows.
@@ -105,31 +128,36 @@ class ServingRecommender(tf.Module):
           As `recommend`; `scores` are the blend.
         """
         inputs["query"] = filled("query", inputs["query"])
-        inputs, request, allowed = self._prepare(inputs)
-        rows, _ = self._candidates(request, allowed)
         if self.texts is None:
-            ranked = self._rank(request, rows)
-            return self._answer(rows, ranked, ranked["score"], inputs[K])
-        text = tf.math.l2_normalize(
-            tf.ensure_shape(
-                self.model.encode_queries(request["query"]), [None, None]
-            ),
-            axis=1,
-        )
-        query = request["query"]
+            return self.recommend(inputs)
+        inputs, asked = self._prepare(inputs)
+        rows, _ = self._candidates(asked, asked.allowed)
+        text = tf.math.l2_normalize(asked.text, axis=1)
+        query = asked.request["query"]
         by_text, _ = self.texts.search(
-            text, query, self._num_candidates, allowed
+            text, query, self._num_candidates, asked.allowed
         )
         twice = tf.reduce_any(
             by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
         )
         rows = tf.concat([rows, tf.where(twice, -1, by_text)], axis=1)
-        ranked = self._rank(request, rows)
+        ranked = self._rank(asked, rows)
         similarity = self.texts.score_rows(text, query, tf.maximum(rows, 0))
         weight = self._settings.search_text_weight
-        blend = weight * standard_scores(similarity, rows >= 0)
-        blend += (1 - weight) * standard_scores(ranked["score"], rows >= 0)
-        return self._answer(rows, ranked, blend, inputs[K])
+        by_text = weight * standard_scores(similarity, rows >= 0)
+        by_taste = (1 - weight) * standard_scores(ranked["score"], rows >= 0)
+        blend = by_text + by_taste
+        columns = self._chosen(inputs, rows, blend)
+        spread = spread_of(ranked["score"], rows >= 0)[:, 0]
+        answer, chosen = self._answer(rows, ranked, blend, columns)
+        page = Page(
+            rows=chosen,
+            ranking_weight=(1 - weight) / spread,
+            search_share=tf.gather(
+                by_text, tf.maximum(columns, 0), batch_dims=1
+            ),
+        )
+        return answer | self._explained(inputs, asked, page)
 
     def similar(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Answers items like an item; none for an unknown one.
@@ -167,10 +195,12 @@ class ServingRecommender(tf.Module):
             ]
         ):
             inputs["item_ids"] = tf.identity(inputs["item_ids"])
-        inputs, request, _ = self._asked(inputs)
+        inputs, asked = self._asked(inputs)
         rows = self._rows_of(inputs["item_ids"])
-        ranked = self._rank(request, rows)
-        return self._answer(rows, ranked, ranked["score"], width[tf.newaxis])
+        ranked = self._rank(asked, rows)
+        scores = tf.where(rows >= 0, ranked["score"], LOWEST)
+        columns, _ = best_rows(scores, None, width)
+        return self._answer(rows, ranked, scores, columns)[0]
 
     def intent(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Says what the user is after: chances of items, likely categories.
@@ -182,18 +212,18 @@ class ServingRecommender(tf.Module):
           `p_<head>` float32 [B, C], 0 for an unknown item; `categories`
           string and `category_chances` float32 [B, 10], best first.
         """
-        inputs, request, _ = self._asked(inputs)
-        asked = self._rows_of(inputs["item_ids"])
-        batch = tf.shape(asked)[0]
+        inputs, asked = self._asked(inputs)
+        rows = self._rows_of(inputs["item_ids"])
+        batch = tf.shape(rows)[0]
         items = self.similar_items.items
         everything = tf.ones([batch, items.num_rows], tf.bool)
         names, chances = self.categories.best(
-            *self._candidates(request, everything)
+            *self._candidates(asked, everything)
         )
         answer = {"categories": names, "category_chances": chances}
-        for name, values in self._rank(request, asked).items():
+        for name, values in self._rank(asked, rows).items():
             if name.startswith("p_"):
-                answer[name] = tf.where(asked >= 0, values, 0.0)
+                answer[name] = tf.where(rows >= 0, values, 0.0)
         return answer
 
     def embed_query(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -205,11 +235,8 @@ class ServingRecommender(tf.Module):
         Returns:
           `vectors` float32 [B, d], for dot products with those of items.
         """
-        _, request, _ = self._asked(inputs)
-        vectors = tf.ensure_shape(
-            self.model.query_vectors(request), [None, None]
-        )
-        return {"vectors": vectors}
+        _, asked = self._asked(inputs)
+        return {"vectors": self._retrieved(asked)["query"]}
 
     def embed_item(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Gives the vectors of items.
@@ -231,15 +258,22 @@ class ServingRecommender(tf.Module):
         return {"vectors": vectors, "known": known}
 
     def _prepare(self, inputs):
-        inputs, request, history_rows = self._asked(inputs)
-        seen = history_rows if self._settings.exclude_seen else None
-        return inputs, request, self._allowed(inputs, seen)
+        inputs, asked = self._asked(inputs)
+        seen = None
+        if self._settings.exclude_seen:
+            seen = self._rows_of(inputs[_HISTORY_ITEMS])
+        return inputs, asked._replace(allowed=self._allowed(inputs, seen))
 
     def _asked(self, inputs):
-        """Returns checked inputs, the request in them, rows of its history."""
+        """Returns checked inputs, and what of them the model reads."""
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
-        history_rows = self._rows_of(inputs[_HISTORY_ITEMS])
-        return inputs, self._packed(inputs, history_rows), history_rows
+        request = pack_history(
+            _request_of(inputs),
+            self._rows_of(inputs[_HISTORY_ITEMS]) >= 0,
+            self._settings.max_history,
+        )
+        text = self.model.encode_queries(request["query"])
+        return inputs, Asked(request, tf.ensure_shape(text, [None, None]))
 
     def _allowed(self, inputs, seen=None):
         """Returns bool [B, N], which rows the request lets through."""
@@ -250,54 +284,93 @@ class ServingRecommender(tf.Module):
         allowed = all_but(exclude, self.similar_items.items.num_rows)
         return allowed & self.filters.mask(inputs, only)
 
-    def _packed(self, inputs, history_rows):
-        request = {
-            name: value
-            for name, value in inputs.items()
-            if name not in ("item_ids", *answer_specs())
-        }
-        return pack_history(
-            request, history_rows >= 0, self._settings.max_history
-        )
-
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
 
-    def _candidates(self, request, allowed):
-        """Returns rows int32 and scores float32 [B, retrieve_k], best first."""
-        retrieved = {
+    def _retrieved(self, asked):
+        return {
             name: tf.ensure_shape(value, [None] * _RETRIEVED_RANKS[name])
-            for name, value in self.model.retrieve(request).items()
+            for name, value in self.model.retrieve(
+                asked.request, asked.text
+            ).items()
         }
+
+    def _candidates(self, asked, allowed):
+        """Returns rows int32 and scores float32 [B, retrieve_k], best first."""
+        retrieved = self._retrieved(asked)
+        choices = tf.ensure_shape(self.model.choices(), [None])
         return join_neighbours(
             self.index.search(
                 retrieved["query"], self._num_candidates, allowed
             ),
             retrieved,
             items=self.similar_items.items,
-            trained=tf.ensure_shape(self.model.trained(), [None]),
+            unseen=choices == 0,
             allowed=allowed,
         )
 
-    def _rank(self, request, rows):
-        ranked = self.model.rank_scores(request, tf.maximum(rows, 0))
+    def _rank(self, asked, rows):
+        ranked = self.model.rank_scores(
+            asked.request, asked.text, tf.maximum(rows, 0)
+        )
         return {
             name: tf.ensure_shape(values, [None, None])
             for name, values in ranked.items()
         }
 
-    def _answer(self, rows, ranked, scores, k):
+    def _chosen(self, inputs, rows, scores):
+        """Returns columns int32 [B, k] of rows, -1 where a slot is empty."""
+        k = inputs[K]
         scores = tf.where(rows >= 0, scores, LOWEST)
-        columns, scores = best_rows(scores, None, tf.reduce_max(k))
-        known = (columns >= 0) & asked_slots(k)
-        columns = tf.maximum(columns, 0)
-        rows = tf.where(known, tf.gather(rows, columns, batch_dims=1), -1)
-        answer = self.table.describe(rows, scores)
+
+        def diverse():
+            known = tf.maximum(rows, 0)
+            items = self.similar_items.items
+            vectors = tf.cast(tf.gather(items.vectors, known), tf.float32)
+            return diversity.choose(
+                inputs,
+                scores,
+                tf.math.l2_normalize(vectors, axis=2),
+                self.filters.kinds(known),
+                tf.reduce_max(k),
+            )
+
+        columns = tf.cond(
+            diversity.is_asked(inputs),
+            diverse,
+            lambda: best_rows(scores, None, tf.reduce_max(k))[0],
+        )
+        columns = tf.ensure_shape(columns, [None, None])
+        return tf.where(asked_slots(k), columns, -1)
+
+    def _answer(self, rows, ranked, scores, columns):
+        """Returns the answer, and its rows int32 [B, k]."""
+
+        def chosen(values, otherwise):
+            found = tf.gather(values, tf.maximum(columns, 0), batch_dims=1)
+            return tf.where(columns >= 0, found, otherwise)
+
+        rows = chosen(rows, -1)
+        answer = self.table.describe(rows, chosen(scores, LOWEST))
         for name, values in ranked.items():
             if name.startswith("p_"):
-                chosen = tf.gather(values, columns, batch_dims=1)
-                answer[name] = tf.where(known, chosen, 0.0)
-        return answer
+                answer[name] = chosen(values, 0.0)
+        return answer, rows
+
+    def _explained(self, inputs, asked, page):
+        return self.explanations.explain(
+            inputs[EXPLAIN],
+            _request_of(inputs),
+            asked.text,
+            page,
+            lambda request, text, rows: self._rank(Asked(request, text), rows)[
+                "score"
+            ],
+        )
+
+
+def _request_of(inputs):
+    return {feature.name: inputs[feature.name] for feature in REQUEST}
 
 
 def asked_slots(k: tf.Tensor) -> tf.Tensor:
@@ -312,6 +385,11 @@ def asked_slots(k: tf.Tensor) -> tf.Tensor:
     return tf.range(tf.reduce_max(k)) < k[:, tf.newaxis]
 
 
+def spread_of(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Returns standard deviations of valid scores, float32 [B, 1], above 0."""
+    return _spread(*_centred(scores, valid))
+
+
 def standard_scores(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     """Takes mean and spread out of each row, so that rows can be blended.
 
@@ -322,15 +400,21 @@ def standard_scores(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     Returns:
       float32 [B, C], within plus and minus 3; 0 where all are alike.
     """
-    weights = tf.cast(valid, tf.float32)
-    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
-    mean = tf.reduce_sum(scores * weights, axis=1, keepdims=True) / count
-    centred = (scores - mean) * weights
-    spread = tf.sqrt(
-        tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / count
-    )
+    centred, count = _centred(scores, valid)
     return tf.clip_by_value(
-        centred / tf.maximum(spread, 1e-6),
+        centred / _spread(centred, count),
         -_MAX_STANDARD_SCORE,
         _MAX_STANDARD_SCORE,
     )
+
+
+def _centred(scores, valid):
+    weights = tf.cast(valid, tf.float32)
+    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
+    mean = tf.reduce_sum(scores * weights, axis=1, keepdims=True) / count
+    return (scores - mean) * weights, count
+
+
+def _spread(centred, count):
+    squares = tf.reduce_sum(tf.square(centred), axis=1, keepdims=True)
+    return tf.maximum(tf.sqrt(squares / count), 1e-6)

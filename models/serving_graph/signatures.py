@@ -8,6 +8,7 @@ from models.serving_graph.inputs import (
     answer_specs,
     context_specs,
     defaults,
+    page_specs,
     required_specs,
 )
 from models.serving_graph.serving_recommender import ServingRecommender
@@ -29,16 +30,17 @@ def signatures(
     request = required_specs()
     query = {"query": context_specs()["query"]}
     answer = answer_specs()
+    page = answer | page_specs()
     parts = {
         "recommend": (
             recommender.recommend,
             request,
-            context_specs() | answer,
+            context_specs() | page,
         ),
         "search": (
             recommender.search,
             request | query,
-            context_specs(without=("query",)) | answer,
+            context_specs(without=("query",)) | page,
         ),
         "similar": (
             recommender.similar,

@@ -7,12 +7,24 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from models.serving_graph.inputs import EXCLUDE, answer_specs, defaults
+from models.serving_graph.diversity import DIVERSITY
+from models.serving_graph.explanations import EXPLAIN
+from models.serving_graph.inputs import (
+    EXCLUDE,
+    answer_specs,
+    defaults,
+    page_specs,
+)
 
 MODEL_NAME = "daogou"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 _RANKED_ITEMS = 10
+# What a graph does only where it is asked to.
+_ALL_OF_A_PAGE = {
+    DIVERSITY: np.array([0.2], np.float32),
+    EXPLAIN: np.array([True]),
+}
 
 
 def warmup_requests(
@@ -32,16 +44,23 @@ def warmup_requests(
     Yields:
       Name of a signature, and its inputs for one user.
     """
-    unsent = defaults(answer_specs(), default_k)
-    answer = {name: value.numpy() for name, value in unsent.items()}
+    answer, page = (
+        {
+            name: value.numpy()
+            for name, value in defaults(specs, default_k).items()
+        }
+        for specs in (answer_specs(), page_specs())
+    )
     answer[EXCLUDE] = item_ids[np.newaxis, :1]
+    page |= answer
     some = item_ids[np.newaxis, :_RANKED_ITEMS]
     for user in range(len(request["timestamp"])):
         one = {name: value[user : user + 1] for name, value in request.items()}
-        yield "recommend", one | answer
+        yield "recommend", one | page
+        yield "recommend", one | page | _ALL_OF_A_PAGE
         searched = [q for q in one["history_queries"][0] if q]
         query = one["query"][0] or next(iter(searched[::-1]), fallback_query)
-        yield "search", one | answer | {"query": np.array([query], object)}
+        yield "search", one | page | {"query": np.array([query], object)}
         clicked = [i for i in one["history_item_ids"][0] if i]
         item = next(iter(clicked[::-1]), item_ids[0])
         yield "similar", {"item_ids": np.array([item], object)} | answer

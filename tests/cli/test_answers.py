@@ -99,6 +99,36 @@ def test_columns_that_nobody_filled_are_left_out(shown):
     assert not any("category" in line or "price" in line for line in lines)
 
 
+EXPLAINED = Hit(
+    item=MOUSE,
+    score=0.9,
+    reason="history",
+    evidence="i8",
+    explanation="因为您收藏过「鼠标垫」",
+)
+
+
+@pytest.mark.parametrize("width", [60, 90, 140])
+def test_reasons_take_the_place_of_categories(shown, width):
+    lines = shown(_answer(hits=(EXPLAINED, Hit(item=PAD, score=0.5))), width)
+    assert not any("category" in line for line in lines)
+    assert any("why" in line for line in lines)
+    [line] = [line for line in lines if " i7 " in line]
+    assert "因为您收藏" in line
+    assert rich.cells.cell_len(line) <= width
+
+
+def test_json_tells_reasons_where_there_are_any(capsys):
+    print_answer(
+        _answer(hits=(EXPLAINED, Hit(item=PAD, score=0.5))), as_json=True
+    )
+    first, second = json.loads(capsys.readouterr().out)["results"]
+    assert first["reason"] == "history"
+    assert first["evidence"] == "i8"
+    assert first["explanation"] == "因为您收藏过「鼠标垫」"
+    assert "reason" not in second
+
+
 def test_nothing_found(shown):
     assert shown(_answer(hits=()), 80)[-1] == "nothing found"
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from serving import protos, tensors
+from serving.requests import Page
 
 CONTEXT = ("scene", "city", "device", "gender", "age_band", "level")
 TITLES = {"i1": "无线鼠标", "i2": "机械键盘", "i3": "显示器"}
@@ -51,6 +52,9 @@ def _histories(folder):
     pq.write_table(table, folder / "histories.parquet")
 
 
+CAPPED = Page(explain=True, max_per_brand=3)
+
+
 class NoisyRecommender:
     """Answers by the contract, and prints as TensorFlow does on loading."""
 
@@ -60,13 +64,15 @@ class NoisyRecommender:
         os.write(1, b"native noise\n")
         os.write(2, b"native noise\n")
 
-    def recommend(self, request, k, only):
+    def recommend(self, request, k, only, page):
+        assert page in {Page(), CAPPED}
         assert request.query == ""
         known = list(request.history_item_ids) == ["i3", "i1"]
         order = ["i2", "i1"] if known else ["i3", ""]
         return self._output(order, k, p_click=True)
 
-    def search(self, request, k, only):
+    def search(self, request, k, only, page):
+        assert page == Page()
         assert request.query == "鼠标"
         return self._output(["i1", "i2", "i3"], k, p_click=True)
 
@@ -128,6 +134,13 @@ def test_a_table_has_titles_scores_and_the_history(call):
         ["1", "i2", "机械键盘", "0.9000"],
         ["2", "i1", "无线鼠标", "0.1000"],
     ]
+
+
+def test_how_a_page_is_put_together_reaches_the_model(call):
+    result = call(
+        "recommend", "--user", "u1", "--max-per-brand", "3", "--explain"
+    )
+    assert result.exit_code == 0, result.stderr
 
 
 def test_json_is_all_that_stdout_carries(call, capfd):

@@ -9,8 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks import explanations
+from cli.histories import sample_users
+from cli.reports import newest_report
 from pipeline import local_runner, presets
 from schema.errors import GateError
+from serving.histories import request
 from serving.in_process import Recommender
 
 pytestmark = pytest.mark.e2e
@@ -131,6 +135,18 @@ def test_similar_leaves_the_item_itself_out(shop):
     ids = [row["item_id"] for row in json.loads(done.stdout)["results"]]
     assert len(ids) == 5
     assert item not in ids
+
+
+def test_what_a_recommendation_cites_is_why_it_is_there(shop):
+    newest = newest_report(shop.runs, "tiny")
+    histories = newest.place("histories")
+    asked = [
+        request(histories, user.user_id) for user in sample_users(histories, 30)
+    ]
+    found = explanations.run(newest.place("servable"), asked, 10)
+    assert found["items"] == 300
+    assert found["cases"] > 100, found
+    assert found["faithful"] >= 0.8, found
 
 
 def test_new_items_are_found_without_training(shop, tmp_path):

@@ -107,7 +107,7 @@ def test_no_words_at_all_are_rows_of_padding():
 
 
 def test_an_id_counts_as_known_where_training_sees_it(table):
-    table.set_trained(np.array([0, 5, 1]))
+    table.set_choices(np.array([0, 5, 1]))
     trained = table.features(tf.constant([-1, 0, 1, 2]))["trained"]
     assert trained.numpy().tolist() == [0, 0, 1, 1]
 

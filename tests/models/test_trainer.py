@@ -90,7 +90,9 @@ def test_ranking_prefers_what_comes_next(run, model):
     _, history = run
     assert history["ranking"][-1]["ranking_loss"] < 0.9
     candidates = tf.constant([["i03", "i08", "i13"]])
-    ranked = model.rank_scores(request([["i00"]]), model.lookup(candidates))
+    asked = request([["i00"]])
+    text = model.encode_queries(asked["query"])
+    ranked = model.rank_scores(asked, text, model.lookup(candidates))
     assert int(tf.argmax(ranked["score"], 1)[0]) == 0
     assert set(ranked) == {"score", "p_click", "p_buy"}
     np.testing.assert_allclose(
@@ -107,7 +109,8 @@ def test_requests_need_no_history_and_no_known_item(model):
     unknown = model.query_vectors(request([["never", "seen"]]))
     assert np.isfinite(unknown).all()
     rows = tf.constant([[-1, 0], [1, 2]])
-    assert np.isfinite(model.rank_scores(empty, rows)["score"]).all()
+    text = model.encode_queries(empty["query"])
+    assert np.isfinite(model.rank_scores(empty, text, rows)["score"]).all()
 
 
 def test_padding_and_longer_batches_change_no_vector(model):

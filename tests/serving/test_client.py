@@ -24,7 +24,7 @@ from serving.client import (
 from serving.in_process import Recommender
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
-from serving.requests import Only, Request
+from serving.requests import Only, Page, Request
 from tests import small_shop
 from tests.serving.asking import http
 from tests.serving.foreign_models import HALF
@@ -93,6 +93,12 @@ def test_answers_as_the_model_in_this_process(shop, client):
     mice = Only(categories=["电脑/外设"], brands=["罗技"], max_price=250.0)
     found = client.recommend(small_shop.MICE, 9, only=mice)
     same(found, model.recommend(small_shop.MICE, 9, only=mice))
+    page = Page(max_per_shop=1, diversity=0.3, explain=True)
+    told = client.recommend(small_shop.MICE, 7, page=page)
+    same(told, model.recommend(small_shop.MICE, 7, page=page))
+    shops = [int(i[1:]) % 7 for i in told.outputs["item_ids"][0].astype(str)]
+    assert sorted(shops) == list(range(7))
+    assert told.outputs["reasons"].all()
     numbers = [int(i[1:]) for i in found.outputs["item_ids"][0].astype(str)]
     assert all(n % 3 == 0 and n % 4 == 0 and n <= 250 for n in numbers)
 

@@ -5,7 +5,7 @@ import pytest
 
 from schema.errors import DataError
 from serving import calls
-from serving.requests import Only, Request
+from serving.requests import Only, Page, Request
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,26 @@ from serving.requests import Only, Request
 def test_limits_that_nothing_fits_are_refused(limits, message):
     with pytest.raises(DataError, match=message):
         Only(**limits)
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ({"diversity": 1.1}, "diversity is 1.1; needed: 0 to 1"),
+        ({"diversity": float("nan")}, "diversity is nan; needed: 0 to 1"),
+        ({"max_per_brand": -1}, "max_per_brand is -1; needed: 0 or more"),
+    ],
+)
+def test_pages_that_cannot_be_are_refused(page, message):
+    with pytest.raises(DataError, match=message):
+        Page(**page)
+
+
+def test_what_a_page_is_sent_as():
+    sent = calls.recommend(Request(), 3, page=Page(max_per_shop=2))
+    assert sent["max_per_shop"].tolist() == [2]
+    assert sent["explain"].dtype == np.bool_
+    assert sent["diversity"].tolist() == [0.0]
 
 
 def test_each_list_begins_with_an_empty_entry():

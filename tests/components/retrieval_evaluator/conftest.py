@@ -57,8 +57,14 @@ class TinyModel(tf.Module):
         num_items = tf.shape(self.vectors)[0]
         return tf.one_hot(tf.where(length > 0, last + 1, 0), num_items)
 
-    @tf.function(input_signature=[REQUEST])
-    def retrieve(self, request):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def encode_queries(self, texts):
+        return tf.zeros([tf.shape(texts)[0], 0])
+
+    @tf.function(
+        input_signature=[REQUEST, tf.TensorSpec([None, 0], tf.float32)]
+    )
+    def retrieve(self, request, text):
         """The one before the last item is a little likely again."""
         rows = self.table.lookup(request["history_item_ids"])
         length = tf.reduce_sum(tf.cast(rows >= 0, tf.int32), axis=1)
@@ -72,8 +78,8 @@ class TinyModel(tf.Module):
         }
 
     @tf.function(input_signature=[])
-    def trained(self):
-        return tf.ones_like(self.vectors[:, 0], tf.bool)
+    def choices(self):
+        return tf.ones_like(self.vectors[:, 0])
 
 
 def example(user, history, targets=(), timestamp=0, **context):

@@ -11,7 +11,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from components.servable import building, catalogue
 from models.index.exact import LOWEST
 from models.requests import HISTORY_NAMES
-from models.serving_graph.inputs import answer_specs, defaults
+from models.serving_graph.inputs import answer_specs, defaults, page_specs
 from models.serving_graph.settings import ServableSettings
 from schema.errors import DataError
 from schema.settings import SettingsError
@@ -32,6 +32,7 @@ TEXT_OPS = {
     "WordpieceTokenizeWithOffsets",
 }
 LIMIT = 50
+NOT_OF_THE_USER = {*answer_specs(), *page_specs()}
 INVALID = tf.errors.InvalidArgumentError
 
 
@@ -64,7 +65,7 @@ def request(*histories, query="", **more):
         "history_timestamps": tf.ones([batch, longest], tf.int64),
         "timestamp": tf.fill([batch], tf.constant(9, tf.int64)),
         "query": tf.fill([batch], query),
-        **defaults(answer_specs(), 10),
+        **defaults(answer_specs() | page_specs(), 10),
         "exclude_item_ids": tf.zeros([1, 0], tf.string),
     }
     for name, value in more.items():
@@ -134,20 +135,22 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     asked = {
         name: value
         for name, value in request(["i1", "i4"], ["i2"]).items()
-        if name not in answer_specs()
+        if name not in NOT_OF_THE_USER
     }
     vectors = model.item_vectors().numpy()
     fit = model.query_vectors(asked).numpy() @ vectors.T
-    found = {n: v.numpy() for n, v in model.retrieve(asked).items()}
+    text = model.encode_queries(asked["query"])
+    found = {n: v.numpy() for n, v in model.retrieve(asked, text).items()}
     for row in range(2):
         np.add.at(fit[row], found["neighbours"][row], found["added"][row])
-    fit[:, ~model.trained().numpy()] += found["unseen_offset"][:, np.newaxis]
+    unseen = model.choices().numpy() == 0
+    fit[:, unseen] += found["unseen_offset"][:, np.newaxis]
     assert (found["unseen_offset"] > 0).all()
     sold_out = [int(i[1:]) for i in small_shop.SOLD_OUT]
     fit[:, sold_out] = -np.inf
     fit[0, [1, 4]] = fit[1, 2] = -np.inf
     retrieved = np.argsort(-fit, axis=1)[:, :LIMIT]
-    scores = model.rank_scores(asked, tf.constant(retrieved, tf.int32))
+    scores = model.rank_scores(asked, text, tf.constant(retrieved, tf.int32))
     for row in range(2):
         order = np.argsort(-scores["score"].numpy()[row])[:10]
         expected = [f"i{n}" for n in retrieved[row][order]]
@@ -247,7 +250,7 @@ def test_similar_is_of_the_kind_and_not_itself(signatures):
 
 def test_rank_orders_what_is_given(signatures):
     sent = request(["i1", "i4"], item_ids=[["i3", "i7", "?", "i10"]])
-    sent = {k: v for k, v in sent.items() if k not in answer_specs()}
+    sent = {k: v for k, v in sent.items() if k not in NOT_OF_THE_USER}
     answer = signatures["rank"](**sent)
     assert set(ids(answer)[:3]) == {"i3", "i7", "i10"}
     assert ids(answer)[2:] == ["i3", ""]
@@ -393,7 +396,7 @@ def test_warm_up_requests_are_real_and_answered(shop, signatures):
         answer = signatures[sent.model_spec.signature_name](**inputs)
         if "item_ids" in answer:
             assert answer["item_ids"].numpy()[0][0]
-    assert sorted(seen) == sorted([*signatures] * 2)
+    assert sorted(seen) == sorted([*signatures, "recommend"] * 2)
 
 
 def test_items_must_be_those_of_the_catalogue(tmp_path):
@@ -520,7 +523,7 @@ def test_similar_items_fit_too(signatures):
 def asked_of(*histories, **more):
     """Returns a request without what limits an answer."""
     sent = request(*histories, **more)
-    return {n: v for n, v in sent.items() if n not in answer_specs()}
+    return {n: v for n, v in sent.items() if n not in NOT_OF_THE_USER}
 
 
 def test_intent_tells_chances_of_items_and_likely_categories(shop, signatures):
@@ -529,7 +532,8 @@ def test_intent_tells_chances_of_items_and_likely_categories(shop, signatures):
     answer = signatures["intent"](**asked, item_ids=items)
     model = tf.saved_model.load(str(shop / "model"))
     rows = model.lookup(items)
-    ranked = model.rank_scores(asked, tf.maximum(rows, 0))
+    text = model.encode_queries(asked["query"])
+    ranked = model.rank_scores(asked, text, tf.maximum(rows, 0))
     for head in ("p_click", "p_buy"):
         expected = tf.where(rows >= 0, ranked[head], 0.0)
         np.testing.assert_allclose(answer[head], expected, rtol=1e-5)
@@ -554,3 +558,121 @@ def test_vectors_are_those_of_the_model(shop, signatures):
     assert found["known"].numpy().tolist() == [True, False]
     np.testing.assert_array_equal(found["vectors"][0], model.item_vectors()[5])
     assert not found["vectors"].numpy()[1].any()
+
+
+def test_a_page_holds_no_more_of_a_shop_than_asked(signatures):
+    sent = request(["i3", "i6"], ["i3", "i6"], query="鼠标", k=[14])
+    for name in ("recommend", "search"):
+        plain = signatures[name](**sent)
+        capped = signatures[name](**sent | {"max_per_shop": [2, 0]})
+        shops = [int(item_id[1:]) % 7 for item_id in ids(capped)]
+        assert np.bincount(shops).tolist() == [2] * 7
+        assert np.bincount([int(i[1:]) % 7 for i in ids(plain)]).max() > 2
+        assert ids(capped, 1) == ids(plain, 1)
+        # The probabilities are those of the items that are shown.
+        both = set(ids(plain)) & set(ids(capped))
+        assert len(both) > 4
+        for item_id in both:
+            chances = [
+                answer["p_click"].numpy()[0][ids(answer).index(item_id)]
+                for answer in (plain, capped)
+            ]
+            np.testing.assert_allclose(*chances, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"diversity": [1.5]}, "diversity must be 0 to 1, but is"),
+        ({"diversity": [np.nan]}, "diversity must be 0 to 1, but is"),
+        ({"max_per_shop": [-1]}, "max_per_shop must be 0 or more, but is"),
+    ],
+)
+def test_wrong_wishes_for_a_page_are_named(signatures, wrong, message):
+    with pytest.raises(INVALID, match=message):
+        signatures["recommend"](**request(["i1"], **wrong))
+
+
+# The servable reads five steps that it knows: i9 only where another is gone.
+HISTORY = ["i9", "i1", "i5", "i3", "i5", "unknown", "i2"]
+
+
+def told_of(answer, row=0):
+    return [
+        [text.decode() for text in answer[name].numpy()[row]]
+        for name in ("reasons", "evidence", "explanations")
+    ]
+
+
+def without(steps, query=""):
+    return request([step for step in HISTORY if step not in steps], query=query)
+
+
+def test_the_reason_is_what_an_item_loses_most_by(signatures):
+    """Ranks the page again without each item of the history, as a client."""
+    page = signatures["recommend"](**request(HISTORY, k=[20], explain=[True]))
+    answered = ids(page)
+
+    def scores(*left_out):
+        sent = without(left_out)
+        sent = {k: v for k, v in sent.items() if k not in NOT_OF_THE_USER}
+        ranked = signatures["rank"](**sent, item_ids=tf.constant([answered]))
+        found = dict(zip(ids(ranked), ranked["scores"].numpy()[0], strict=True))
+        return np.array([found[item_id] for item_id in answered])
+
+    items = sorted({*HISTORY} - {"unknown"})
+    lost = scores() - np.array([scores(item) for item in items])
+    reasons, evidence, explanations = told_of(page)
+    assert "history" in reasons
+    for slot, reason in enumerate(reasons):
+        if reason == "history":
+            cited = items.index(evidence[slot])
+            np.testing.assert_allclose(
+                lost[cited, slot], lost[:, slot].max(), atol=1e-5
+            )
+            assert lost[cited, slot] > 0
+            title = small_shop.TITLES[int(evidence[slot][1:])]
+            assert explanations[slot] == f"因为您点击过「{title}」"
+        else:
+            assert not evidence[slot]
+            assert lost[:, slot].max() < 1e-5
+
+
+def test_only_who_asks_gets_reasons_and_others_change_none(signatures):
+    histories = (["i1", "i4"], ["i2"], [], ["i3", "i6", "i9"])
+    asking = [True, False, True, True]
+    both = signatures["recommend"](**request(*histories, explain=asking))
+    for row, history in enumerate(histories):
+        alone = signatures["recommend"](
+            **request(history, explain=asking[row : row + 1])
+        )
+        assert ids(both, row) == ids(alone)
+        assert told_of(both, row) == told_of(alone)
+        reasons, *_ = told_of(both, row)
+        assert all(reasons) == asking[row]
+        assert any(reasons) == asking[row]
+    # Without a history it is none of its items.
+    assert set(told_of(both, 2)[0]) <= {"general", "popular", "new"}
+
+
+def test_the_deepest_thing_done_is_said(signatures):
+    sent = request(["i1", "i2", "i1"], k=[20], explain=[True])
+    sent["history_event_types"] = tf.constant([["cart", "favorite", "view"]])
+    reasons, evidence, explanations = told_of(signatures["recommend"](**sent))
+    said = {"i1": "因为您加购过", "i2": "因为您收藏过"}
+    cited = [slot for slot, reason in enumerate(reasons) if reason == "history"]
+    assert cited
+    for slot in cited:
+        assert explanations[slot].startswith(said[evidence[slot]])
+
+
+def test_a_search_is_a_reason(signatures):
+    sent = request(["i3", "i6"], query="电饭煲", explain=[True])
+    answer = signatures["search"](**sent)
+    reasons, evidence, explanations = told_of(answer)
+    fits = [slot for slot, i in enumerate(ids(answer)) if category(i) == 1]
+    assert fits
+    for slot in fits:
+        assert reasons[slot] == "search"
+        assert evidence[slot] == "电饭煲"
+        assert explanations[slot] == "与您搜索的「电饭煲」相符"

@@ -42,7 +42,7 @@ def test_finds_nearly_what_exact_search_finds(tmp_path, other):
             capture_output=True,
             text=True,
         ).stdout.splitlines()
-    assert len(answers["exact"]) == 8
+    assert len(answers["exact"]) == 10
     for exact, found in zip(answers["exact"], answers[other], strict=True):
         name, excluded, *ids = found.split()
         assert name == exact.split()[0]

@@ -227,7 +227,7 @@ def fitted(folder, users=600, **changes):
     items = catalogue(folder)
     sequences = partners(items, settings, users)
     counts = np.ones(2 * PAIRS, np.int64)
-    items.set_trained(counts)
+    items.set_choices(counts)
     model = Recommender(
         settings,
         TRAINING,

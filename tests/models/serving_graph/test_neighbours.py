@@ -28,16 +28,16 @@ def drawn(seed, batch=5, near=12, excluded=7):
         "unseen_offset": tf.constant(rng.random(batch), tf.float32),
     }
     allowed = all_but(tf.constant(exclude, tf.int32), NUM_ITEMS)
-    return index, retrieved, allowed, tf.constant(rng.random(NUM_ITEMS) < 0.9)
+    return index, retrieved, allowed, tf.constant(rng.random(NUM_ITEMS) < 0.1)
 
 
-def joined(index, retrieved, allowed, trained, *, k, pool):
+def joined(index, retrieved, allowed, unseen, *, k, pool):
     rows, scores = index.search(retrieved["query"], pool, allowed)
     found = join_neighbours(
         (rows, scores),
         retrieved,
         items=index,
-        trained=trained,
+        unseen=unseen,
         allowed=allowed,
     )
     return found[0][:, :k], found[1][:, :k]
@@ -45,21 +45,20 @@ def joined(index, retrieved, allowed, trained, *, k, pool):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_none_of_the_best_is_missing(seed):
-    index, retrieved, allowed, trained = drawn(seed)
+    index, retrieved, allowed, unseen = drawn(seed)
     k = 3 + seed
     parts = {name: value.numpy() for name, value in retrieved.items()}
     expected = parts["query"] @ index.vectors.numpy().T
     for query, rows in enumerate(parts["neighbours"]):
         known = rows >= 0
         expected[query, rows[known]] += parts["added"][query, known]
-    unseen = ~trained.numpy()
-    expected[:, unseen] += parts["unseen_offset"][:, np.newaxis]
+    expected[:, unseen.numpy()] += parts["unseen_offset"][:, np.newaxis]
     expected[~(allowed.numpy() & index.eligible.numpy())] = LOWEST
     order = np.argsort(-expected, 1, kind="stable")[:, :k]
     best = np.take_along_axis(expected, order, 1)
 
     # The few unseen items are in a pool that is a little larger.
-    rows, scores = joined(index, retrieved, allowed, trained, k=k, pool=k + 15)
+    rows, scores = joined(index, retrieved, allowed, unseen, k=k, pool=k + 15)
     np.testing.assert_allclose(scores, best, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(rows, np.where(best > LOWEST, order, -1))
 

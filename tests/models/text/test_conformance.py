@@ -347,19 +347,19 @@ class Shop(small_shop.SmallModel):
     def encode_queries(self, query):
         return self.text.encode_distinct(query, role="query")
 
-    @tf.function(input_signature=[request_spec()])
-    def query_vectors(self, request):
-        return self.centred(self.encode_queries(request["query"]))
+    def query(self, request, text):
+        return self.centred(text)
 
     @tf.function(
         input_signature=[
             request_spec(),
+            small_shop.ENCODED,
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, item_rows):
+    def rank_scores(self, request, text, item_rows):
         vectors = tf.gather(self.vectors, item_rows)
-        fit = tf.linalg.matvec(vectors, self.query_vectors(request))
+        fit = tf.linalg.matvec(vectors, self.query(request, text))
         return {"score": fit, "p_click": tf.sigmoid(fit)}
 
 
