@@ -9,7 +9,6 @@ seen. `daogou bench coldstart --preset demo` runs it.
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import tempfile
 
@@ -297,17 +296,14 @@ def artifacts_of(
       DataError: There is no finished run, or its artifacts are gone.
     """
     from cli.reports import newest_report
-    from pipeline.add_items import REPORT_KEY
+    from pipeline.add_items import run_version
     from pipeline.lineage import read_lineage
     from pipeline.places import local_places
 
     report = newest_report(runs, preset)
-    # Items that were added since left the model as it was.
-    version = report.values.get(REPORT_KEY, {}).get(
-        "run_version", os.path.basename(report.place("servable"))
-    )
     lineage = read_lineage(
-        pathlib.Path(local_places(runs, preset).metadata_path), version
+        pathlib.Path(local_places(runs, preset).metadata_path),
+        run_version(report.values),
     )
     made_of = {name: str(p) for name, p in lineage.trainer.inputs.items()}
     config = json.loads(lineage.trainer.settings["custom_config"])

@@ -24,7 +24,7 @@ from components.item_index.building import examples_of
 from components.new_items import adding
 from components.new_items.added import Added
 from models import new_items
-from pipeline.add_items import REPORT_KEY, read_base
+from pipeline.add_items import REPORT_KEY, read_base, run_version
 from pipeline.places import local_places
 from schema.errors import DataError
 from serving.in_process import Recommender
@@ -96,8 +96,8 @@ def _fill(options: Options, runs: pathlib.Path) -> list[str]:
     """Makes a shop of the size; returns titles for new items."""
     report = json.loads(options.report.read_text(encoding="utf-8"))
     # The shop as the run left it, whatever was added since.
-    before = report.pop(REPORT_KEY, {})
-    version = before.get("run_version") or report["servable"]["version"]
+    version = run_version(report)
+    report.pop(REPORT_KEY, None)
     of_run = local_places(options.runs, options.preset)
     here = local_places(runs, options.preset)
     target = pathlib.Path(here.metadata_path)

@@ -25,6 +25,7 @@ COMMANDS = {
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
     "signatures": "cli.signatures:signatures",
+    "skew": "cli.skew:skew",
     "items": "cli.items:items",
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",

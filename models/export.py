@@ -74,6 +74,10 @@ class TrainedModel(tf.Module):
             }
             return inputs.request_inputs(batch, settings, items.lookup)
 
+        def read(request):
+            found = prepare(request)
+            return {**found, **found.pop("context")}
+
         def retrieve(request, text):
             searching = request["query"] != ""
             return neighbours.retrieve(model, prepare(request), text, searching)
@@ -123,6 +127,7 @@ class TrainedModel(tf.Module):
                 encoded,
             ],
         )
+        self.features = tf.function(read, input_signature=[request_spec()])
         self.query_vectors = tf.function(
             lambda request: retrieve(request, encode(request["query"]))[
                 "query"

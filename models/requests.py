@@ -25,7 +25,8 @@ def from_examples(
     """Turns raw behaviour examples into a request of the trained model.
 
     Args:
-      serialized: string [B], `tf.Example`s of `BehaviorLog`.
+      serialized: string [B], `tf.Example`s of `BehaviorLog`. What is absent
+        is unknown, but for `timestamp`, which has to be there.
       max_history: The most recent steps that are kept, at least 1.
 
     Returns:
@@ -37,7 +38,11 @@ def from_examples(
         {
             f.name: tf.io.RaggedFeature(tf.as_dtype(f.dtype))
             if f.is_list
-            else tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
+            else tf.io.FixedLenFeature(
+                [],
+                tf.as_dtype(f.dtype),
+                default_value="" if f.dtype == "string" else None,
+            )
             for f in REQUEST
         },
     )

@@ -87,8 +87,8 @@ def _add_items(file, report_path, runs, preset, *, replace) -> Push:
     report = json.loads(report_path.read_text(encoding="utf-8"))
     places = local_places(runs, preset)
     state = report.get(REPORT_KEY, {})
-    run_version = state.get("run_version") or report["servable"]["version"]
-    base = read_base(pathlib.Path(places.metadata_path), run_version)
+    of_run = run_version(report)
+    base = read_base(pathlib.Path(places.metadata_path), of_run)
     before = Added({})
     if state:
         before = Added.read(pathlib.Path(state["path"]))
@@ -127,7 +127,7 @@ def _add_items(file, report_path, runs, preset, *, replace) -> Push:
     report["servable"] |= {**serving, "path": path, "version": version}
     report["catalogue"]["path"] = str(kept / adding.CATALOGUE)
     report[REPORT_KEY] = {
-        "run_version": run_version,
+        "run_version": of_run,
         "path": str(kept / adding.ADDED),
         "items": push.items,
     }
@@ -135,6 +135,15 @@ def _add_items(file, report_path, runs, preset, *, replace) -> Push:
     if state:
         shutil.rmtree(pathlib.Path(state["path"]).parent, ignore_errors=True)
     return push
+
+
+def run_version(report: dict) -> str:
+    """Returns the version that the run of a report pushed.
+
+    Items that were added since made newer ones, of the same model.
+    """
+    added = report.get(REPORT_KEY, {})
+    return added.get("run_version") or report["servable"]["version"]
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ SIGNATURES = {
     "similar": "items like an item",
     "rank": "given items in order for a user",
     "intent": "what a user is after: chances of items, likely categories",
+    "classify": "chances of one item for each user, from tf.Examples",
+    "regress": "the ranking score of one item for each user, from tf.Examples",
     "embed_query": "the vectors of requests",
     "embed_item": "the vectors of items",
 }
@@ -34,6 +36,7 @@ INPUTS = {
     "age_band": "as recorded",
     "level": "membership level",
     "item_ids": "items that are asked about",
+    "inputs": "tf.Examples: the features of a request, and item_id",
     "k": "how many items",
     "exclude_item_ids": "what must not come back",
     "only_item_ids": 'what alone may come back; "" stands for nothing',
@@ -59,6 +62,8 @@ OUTPUTS = {
     "most to be here",
     "explanations": "the same as a sentence",
     "category_chances": "that the next choice is of each, of what is retrieved",
+    "classes": "the ranking heads",
+    "outputs": "ranking scores",
     "vectors": "for dot products, queries with items",
     "known": "whether there is such an item",
 }

@@ -19,9 +19,21 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 # Those that answer with items, best first, and the others.
 LISTS = ("recommend", "search", "similar", "rank")
-SIGNATURES = (*LISTS, "intent", "embed_query", "embed_item")
-# Those that are asked about items, not about a user.
-OF_ITEMS = ("similar", "embed_item")
+# Those whose rows are not those of histories, and what has their rows.
+LEADING = {
+    "similar": "item_ids",
+    "embed_item": "item_ids",
+    "classify": "inputs",
+    "regress": "inputs",
+}
+SIGNATURES = (
+    *LISTS,
+    "intent",
+    "classify",
+    "regress",
+    "embed_query",
+    "embed_item",
+)
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 LOWEST = float(np.finfo(np.float32).min)
 UNKNOWN = b"no-such-thing"
@@ -78,7 +90,7 @@ class Probe:
         return answer
 
     def _check_form(self, name, where, inputs, answer):
-        lead = "item_ids" if name in OF_ITEMS else "history_item_ids"
+        lead = LEADING.get(name, "history_item_ids")
         expected: tuple[int, ...] = (len(inputs[lead]),)
         if name == "rank":
             expected += inputs["item_ids"].shape[1:]
@@ -127,7 +139,7 @@ class Probe:
         Items whose scores are within the tolerance may change places, the
         last ones with others that were just beaten.
         """
-        if "scores" not in alone:
+        if "item_ids" not in alone:
             self._compare_values(where, alone, batch, row)
             return
         one, other = (
@@ -172,12 +184,21 @@ def unknown_user(inputs: dict) -> dict:
     """Returns the request of someone nothing is known of."""
     return {
         key: value
-        if key in ("item_ids", "query", EXCLUDE)
+        if key in ("item_ids", "query", "inputs", EXCLUDE)
         or key.startswith("only_")
         or value.dtype != object
         else np.full_like(value, UNKNOWN)
         for key, value in inputs.items()
     }
+
+
+def unknown_item(inputs: dict) -> dict:
+    """Returns what asks for an item, with one that nobody knows."""
+    if "item_ids" in inputs:
+        return inputs | {"item_ids": np.array([UNKNOWN], object)}
+    example = tf.train.Example.FromString(inputs["inputs"][0])
+    example.features.feature["item_id"].bytes_list.value[:] = [UNKNOWN]
+    return {"inputs": np.array([example.SerializeToString()], object)}
 
 
 def empty_history(inputs: dict) -> dict:
@@ -216,12 +237,11 @@ def try_signature(probe: Probe, name: str, warmups: list[dict]) -> None:
             probe.fail(f"{name}, warm-up request {number}: no item at all")
     base = warmups[0]
     cases = {"a known user": base}
-    if name not in OF_ITEMS:
+    if name not in LEADING:
         cases["an unknown user"] = unknown_user(base)
         cases["an empty history"] = empty_history(base)
     else:
-        unknown = np.array([UNKNOWN], object)
-        cases["an unknown item"] = base | {"item_ids": unknown}
+        cases["an unknown item"] = unknown_item(base)
     alone = {
         case: probe.answer(name, case, inputs) for case, inputs in cases.items()
     }

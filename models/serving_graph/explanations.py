@@ -19,8 +19,8 @@ EXPLAIN = "explain"
 OUTPUTS = ("reasons", "evidence", "explanations")
 # Of the history: the latest distinct items that may be a reason.
 _MOST_ITEMS = 20
-# What is lost by rounding.
-_LEAST_LOSS = 1e-6
+# Share of its score that an item has to lose by what is called its reason.
+_LEAST_SHARE = 0.05
 # Share of the items that are called popular: those chosen most.
 _POPULAR = 0.05
 _ITEMS, _EVENTS = HISTORY_NAMES[:2]
@@ -137,10 +137,10 @@ class Explanations(tf.Module):
         }
 
     def _explain_one(self, request, text, page, rank):
-        items, lost = self._losses(request, text, page, rank)
+        items, lost, least = self._losses(request, text, page, rank)
         # The last row is that of the search.
         best = tf.argmax(lost, axis=0, output_type=tf.int32)
-        is_lost = tf.reduce_max(lost, axis=0) > _LEAST_LOSS
+        is_lost = tf.reduce_max(lost, axis=0) > least
         by_search = is_lost & (best == tf.size(items))
         by_item = is_lost & ~by_search
         items = tf.concat([items, [""]], 0)
@@ -186,9 +186,9 @@ class Explanations(tf.Module):
         """Scores a page without each reason.
 
         Returns:
-          The latest distinct items of the history, string [S], and float32
-          [S + 1, k], what the page's items lose without each, and without
-          the search.
+          The latest distinct items of the history, string [S]; what the
+          page's items lose without each, and without the search, float32
+          [S + 1, k]; and what they have to lose for a reason, float32 [k].
         """
         history = request[_ITEMS]
         known = self._rows_of(history) >= 0
@@ -213,7 +213,8 @@ class Explanations(tf.Module):
         lost = (scores[-1] - scores[:-1]) * page.ranking_weight
         by_search = lost[-1:] + page.search_share
         by_search = tf.where(request["query"] != "", by_search, LOWEST)
-        return items, tf.concat([lost[:-1], by_search], 0)
+        least = _LEAST_SHARE * tf.abs(scores[-1]) * page.ranking_weight
+        return items, tf.concat([lost[:-1], by_search], 0), least
 
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self._lookup(item_ids), [None])

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
 from models.requests import HISTORY_NAMES, REQUEST, pack_history
-from models.serving_graph import diversity
+from models.serving_graph import diversity, examples
+from models.serving_graph.blending import spread_of, standard_scores
 from models.serving_graph.explanations import EXPLAIN, Explanations, Page
 from models.serving_graph.filters import ITEMS as ONLY_ITEMS
 from models.serving_graph.filters import Filters
@@ -23,8 +24,6 @@ from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch
 
-# Standard scores beyond this add nothing: one outlier must not decide.
-_MAX_STANDARD_SCORE = 3.0
 _HISTORY_ITEMS = HISTORY_NAMES[0]
 # Functions of a loaded model forget the ranks of what they return.
 _RETRIEVED_RANKS = {
@@ -226,6 +225,43 @@ class ServingRecommender(tf.Module):
                 answer[name] = tf.where(rows >= 0, values, 0.0)
         return answer
 
+    def classify(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Tells the chances of one item for each user.
+
+        Args:
+          inputs: `inputs` string [B], what `examples.parse` reads.
+
+        Returns:
+          `classes` string [B, H], the heads, and `scores` float32 [B, H], 0
+          for an unknown item.
+        """
+        ranked = self._ranked_examples(inputs)
+        heads = sorted(name for name in ranked if name.startswith("p_"))
+        scores = tf.stack([ranked[name] for name in heads], axis=1)
+        names = tf.constant([name.removeprefix("p_") for name in heads])
+        classes = tf.broadcast_to(names, tf.shape(scores))
+        return {examples.CLASSES: classes, examples.SCORES: scores}
+
+    def regress(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Tells the ranking score of one item for each user.
+
+        Args:
+          inputs: As for `classify`.
+
+        Returns:
+          `outputs` float32 [B], 0 for an unknown item.
+        """
+        return {examples.OUTPUTS: self._ranked_examples(inputs)["score"]}
+
+    def _ranked_examples(self, inputs):
+        """Returns what `_rank` does, of one item each, [B]."""
+        inputs, asked = self._asked(examples.parse(inputs[examples.INPUTS]))
+        rows = self._rows_of(inputs["item_ids"])
+        return {
+            name: tf.where(rows >= 0, values, 0.0)[:, 0]
+            for name, values in self._rank(asked, rows).items()
+        }
+
     def embed_query(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Gives the vectors of requests.
 
@@ -383,38 +419,3 @@ def asked_slots(k: tf.Tensor) -> tf.Tensor:
       bool [B or 1, max(k)].
     """
     return tf.range(tf.reduce_max(k)) < k[:, tf.newaxis]
-
-
-def spread_of(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Returns standard deviations of valid scores, float32 [B, 1], above 0."""
-    return _spread(*_centred(scores, valid))
-
-
-def standard_scores(scores: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Takes mean and spread out of each row, so that rows can be blended.
-
-    Args:
-      scores: float32 [B, C].
-      valid: bool [B, C], candidates that count.
-
-    Returns:
-      float32 [B, C], within plus and minus 3; 0 where all are alike.
-    """
-    centred, count = _centred(scores, valid)
-    return tf.clip_by_value(
-        centred / _spread(centred, count),
-        -_MAX_STANDARD_SCORE,
-        _MAX_STANDARD_SCORE,
-    )
-
-
-def _centred(scores, valid):
-    weights = tf.cast(valid, tf.float32)
-    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
-    mean = tf.reduce_sum(scores * weights, axis=1, keepdims=True) / count
-    return (scores - mean) * weights, count
-
-
-def _spread(centred, count):
-    squares = tf.reduce_sum(tf.square(centred), axis=1, keepdims=True)
-    return tf.maximum(tf.sqrt(squares / count), 1e-6)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from models.serving_graph.examples import INPUTS
 from models.serving_graph.inputs import (
     answer_specs,
     context_specs,
@@ -31,6 +32,7 @@ def signatures(
     query = {"query": context_specs()["query"]}
     answer = answer_specs()
     page = answer | page_specs()
+    serialized = {INPUTS: tf.TensorSpec([None], tf.string, INPUTS)}
     parts = {
         "recommend": (
             recommender.recommend,
@@ -59,6 +61,8 @@ def signatures(
             context_specs()
             | {"item_ids": tf.TensorSpec([None, None], tf.string, "item_ids")},
         ),
+        "classify": (recommender.classify, serialized, {}),
+        "regress": (recommender.regress, serialized, {}),
         "embed_query": (recommender.embed_query, request, context_specs()),
         "embed_item": (
             recommender.embed_item,

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from models.serving_graph.diversity import DIVERSITY
+from models.serving_graph.examples import INPUTS
 from models.serving_graph.explanations import EXPLAIN
 from models.serving_graph.inputs import (
     EXCLUDE,
@@ -66,8 +67,28 @@ def warmup_requests(
         yield "similar", {"item_ids": np.array([item], object)} | answer
         yield "rank", one | {"item_ids": some}
         yield "intent", one | {"item_ids": some}
+        example = np.array([_example(one, item)], object)
+        yield "classify", {INPUTS: example}
+        yield "regress", {INPUTS: example}
         yield "embed_query", one
         yield "embed_item", {"item_ids": np.array([item], object)}
+
+
+def _example(request, item_id):
+    """Serialises a request of one user and an item."""
+    features = {"item_id": _feature([item_id])}
+    for name, value in request.items():
+        features[name] = _feature(np.ravel(value).tolist())
+    return tf.train.Example(
+        features=tf.train.Features(feature=features)
+    ).SerializeToString()
+
+
+def _feature(values):
+    if values and isinstance(values[0], int):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    encoded = [tf.compat.as_bytes(value) for value in values]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
 
 
 def write_warmup(

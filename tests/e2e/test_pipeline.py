@@ -149,6 +149,18 @@ def test_what_a_recommendation_cites_is_why_it_is_there(shop):
     assert found["faithful"] >= 0.8, found
 
 
+def test_servable_and_pipeline_see_the_same(shop, tmp_path):
+    file = tmp_path / "skew.json"
+    done = shop.daogou("skew", "--preset", "tiny", "--json", file)
+    assert done.returncode == 0, shop.explain(done)
+    found = json.loads(file.read_text())
+    assert found["events"] == 1000
+    assert {"rows", "types", "gaps", "city_index"} <= set(found["features"])
+    assert not any(found["features"].values())
+    assert set(found["scores"]) == {"click", "cart", "buy"}
+    assert max(found["scores"].values()) <= 1e-5
+
+
 def test_new_items_are_found_without_training(shop, tmp_path):
     before = shop.versions()
     file = tmp_path / "new.csv"

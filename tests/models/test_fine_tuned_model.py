@@ -14,8 +14,8 @@ from components.item_index import building as index_building
 from components.servable import building
 from models import new_items, trainer
 from models.index.settings import IndexSettings
+from models.serving_graph.blending import standard_scores
 from models.serving_graph.inputs import answer_specs, defaults
-from models.serving_graph.serving_recommender import standard_scores
 from models.serving_graph.settings import ServableSettings
 from models.settings import TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings

@@ -87,7 +87,9 @@ def category(item_id):
 
 def test_signatures_are_named_and_typed(signatures):
     lists = {"recommend", "search", "similar", "rank"}
-    assert set(signatures) == lists | {"intent", "embed_query", "embed_item"}
+    of_examples = {"classify", "regress"}
+    embedding = {"embed_query", "embed_item"}
+    assert set(signatures) == lists | of_examples | embedding | {"intent"}
     for name in lists:
         signature = signatures[name]
         outputs = signature.structured_outputs
@@ -594,7 +596,7 @@ def test_wrong_wishes_for_a_page_are_named(signatures, wrong, message):
 
 
 # The servable reads five steps that it knows: i9 only where another is gone.
-HISTORY = ["i9", "i1", "i5", "i3", "i5", "unknown", "i2"]
+HISTORY = ["i9", "i1", "i2", "i1", "unknown", "i1", "i2"]
 
 
 def told_of(answer, row=0):
@@ -630,12 +632,12 @@ def test_the_reason_is_what_an_item_loses_most_by(signatures):
             np.testing.assert_allclose(
                 lost[cited, slot], lost[:, slot].max(), atol=1e-5
             )
-            assert lost[cited, slot] > 0
+            assert lost[cited, slot] > 0.049 * scores()[slot]
             title = small_shop.TITLES[int(evidence[slot][1:])]
             assert explanations[slot] == f"因为您点击过「{title}」"
         else:
             assert not evidence[slot]
-            assert lost[:, slot].max() < 1e-5
+            assert lost[:, slot].max() <= 0.051 * scores()[slot]
 
 
 def test_only_who_asks_gets_reasons_and_others_change_none(signatures):
@@ -676,3 +678,65 @@ def test_a_search_is_a_reason(signatures):
         assert reasons[slot] == "search"
         assert evidence[slot] == "电饭煲"
         assert explanations[slot] == "与您搜索的「电饭煲」相符"
+
+
+def example(history, item_id, **more):
+    """Returns an example of a user, without what a client may leave out."""
+    row = small_shop.behaviour(history) | {"item_id": [item_id]} | more
+    kept = {
+        "item_id",
+        "timestamp",
+        "history_item_ids",
+        "history_event_types",
+        "history_timestamps",
+        *more,
+    }
+    return small_shop.serialize({n: v for n, v in row.items() if n in kept})
+
+
+def test_examples_are_classified_as_requests_are_ranked(signatures):
+    histories = (["i1", "i5", "i9"], [], ["i2"])
+    items = ["i4", "i3", "unknown"]
+    sent = tf.constant(
+        [example(h, i) for h, i in zip(histories, items, strict=True)]
+    )
+    asked = asked_of(*histories)
+    asked["history_timestamps"] = tf.constant(
+        [[1, 2, 3], [0] * 3, [1, 0, 0]], tf.int64
+    )
+    asked["timestamp"] = tf.constant([1_700_000_000] * 3, tf.int64)
+    ranked = signatures["rank"](
+        **asked, item_ids=tf.constant(items)[:, tf.newaxis]
+    )
+    found = signatures["classify"](inputs=sent)
+    assert found["classes"].numpy().tolist() == [[b"buy", b"click"]] * 3
+    for column, head in enumerate(("p_buy", "p_click")):
+        np.testing.assert_allclose(
+            found["scores"][:, column], ranked[head][:, 0], rtol=1e-5
+        )
+    scores = signatures["regress"](inputs=sent)["outputs"].numpy()
+    np.testing.assert_allclose(scores[:2], ranked["scores"][:2, 0], rtol=1e-5)
+    assert scores[2] == 0
+    assert not found["scores"].numpy()[2].any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"timestamp": []}, "timestamp"),
+        ({"item_id": []}, "item_id"),
+        (
+            {"history_timestamps": [1]},
+            "history_timestamps must be as long as history_item_ids",
+        ),
+    ],
+)
+def test_examples_that_lack_something_are_refused(signatures, wrong, message):
+    features = {
+        **small_shop.behaviour(["i1", "i2"]),
+        "item_id": ["i3"],
+        **wrong,
+    }
+    sent = tf.constant([small_shop.serialize(features)])
+    with pytest.raises(INVALID, match=message):
+        signatures["classify"](inputs=sent)

@@ -27,6 +27,8 @@ def test_reports_every_signature(servable, tmp_path):
         "similar",
         "rank",
         "intent",
+        "classify",
+        "regress",
         "embed_query",
         "embed_item",
     }
