@@ -10,6 +10,7 @@ from cli import (
     bench_index,
     bench_items,
     bench_quality,
+    bench_servable,
     bench_server,
     bench_student,
     bench_tuning,
@@ -32,6 +33,7 @@ bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items_add)
 bench.add_command(bench_index.index)
 bench.add_command(bench_explanations.explanations)
+bench.add_command(bench_servable.servable)
 bench.add_command(bench_server.server)
 bench.add_command(bench_server.faults)
 

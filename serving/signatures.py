@@ -57,7 +57,7 @@ OUTPUTS = {
     "categories": "their paths; of intent the likely ones, best first",
     "prices": "CNY, -1 unknown",
     "scores": "what they are in order by, where a page is by score",
-    "reasons": 'history, search, popular, new or general; "" if not asked',
+    "reasons": 'history, search, popular, unseen or general; "" if not asked',
     "evidence": "the item of the history, or the search, that an item needs "
     "most to be here",
     "explanations": "the same as a sentence",

@@ -64,7 +64,7 @@ class Explanations(tf.Module):
         lookup: Callable[[tf.Tensor], tf.Tensor],
         max_history: int,
     ):
-        """Notes which items are popular and which new.
+        """Notes which items are popular, and which nobody has chosen.
 
         Args:
           table: Names the items.
@@ -79,7 +79,7 @@ class Explanations(tf.Module):
         chosen = choices[choices > 0]
         bound = np.quantile(chosen, 1 - _POPULAR) if len(chosen) else np.inf
         reason = np.where(choices >= bound, b"popular", b"general")
-        reason = np.where(choices == 0, b"new", reason).tolist()
+        reason = np.where(choices == 0, b"unseen", reason).tolist()
         self.without = tf.Variable(reason, trainable=False, name="without")
 
     def explain(
@@ -101,7 +101,7 @@ class Explanations(tf.Module):
           rank: Scores float32 [M, k] of requests, texts and rows.
 
         Returns:
-          `reasons` string [B, k]: `history`, `search`, `popular`, `new` or
+          `reasons` string [B, k]: `history`, `search`, `popular`, `unseen` or
           `general`; `evidence`, the item of the history or the search; and
           `explanations`, a sentence. All "" where not asked, or no item.
         """
@@ -156,7 +156,7 @@ class Explanations(tf.Module):
         )
         for name, said in (
             ("popular", "热门商品，近来许多人选择"),
-            ("new", "新品上架"),
+            ("unseen", "还少有人发现的商品"),
             ("general", "为您推荐"),
         ):
             sentence = tf.where(reason == name, said, sentence)

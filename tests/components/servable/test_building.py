@@ -654,7 +654,7 @@ def test_only_who_asks_gets_reasons_and_others_change_none(signatures):
         assert all(reasons) == asking[row]
         assert any(reasons) == asking[row]
     # Without a history it is none of its items.
-    assert set(told_of(both, 2)[0]) <= {"general", "popular", "new"}
+    assert set(told_of(both, 2)[0]) <= {"general", "popular", "unseen"}
 
 
 def test_the_deepest_thing_done_is_said(signatures):
