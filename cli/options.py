@@ -78,6 +78,13 @@ _only = (
         help="Only this shop; may be given several times.",
     ),
     click.option(
+        "--campaign",
+        "campaigns",
+        multiple=True,
+        metavar="ID",
+        help="Only of this campaign; may be given several times.",
+    ),
+    click.option(
         "--min-price", type=float, default=0.0, help="Only from this price on."
     ),
     click.option(
@@ -90,13 +97,16 @@ def only(command):
     """Adds what alone may come back; the command gets it as `only`."""
 
     @functools.wraps(command)
-    def called(*args, categories, brands, shops, min_price, max_price, **kw):
+    def called(
+        *args, categories, brands, shops, campaigns, min_price, max_price, **kw
+    ):
         from serving.requests import Only
 
         chosen = Only(
             categories=categories,
             brands=brands,
             shops=shops,
+            campaigns=campaigns,
             min_price=min_price,
             max_price=max_price,
         )

@@ -167,12 +167,14 @@ def read_base(metadata_path: pathlib.Path, version: str) -> adding.Base:
     """Finds what a run's version was made of; see `read_lineage`."""
     servable = read_lineage(metadata_path, version).servable
     examples = servable.inputs["examples"]
+    campaigns = servable.inputs.get("campaigns")
     return adding.Base(
         model_dir=servable.inputs["model"] / _SERVING_MODEL,
         index_dir=servable.inputs["index"],
         catalogue_split=servable.inputs["catalogue"] / "Split-all",
         behaviour_splits=[examples / f"Split-{name}" for name in QUERY_SPLITS],
         settings=ServableSettings.from_json(servable.settings["settings"]),
+        campaigns_split=campaigns / "Split-all" if campaigns else None,
     )
 
 

@@ -79,7 +79,7 @@ def create_pipeline(
     behavior = BehaviorLog(
         events=tables["events"],
         catalogue=catalogue.outputs["catalogue"],
-        **({"users": tables["users"]} if "users" in tables else {}),
+        **_if_there(tables, "users"),
         settings=config.behavior_log.to_json(),
         code_digest=code_digest("components.behavior_log.component"),
     )
@@ -136,6 +136,7 @@ def create_pipeline(
         index=index.outputs["index"],
         catalogue=catalogue.outputs["catalogue"],
         examples=behavior.outputs["examples"],
+        **_if_there(tables, "campaigns"),
         settings=config.servable.to_json(),
         code_digest=code_digest("components.servable.component"),
     )
@@ -179,6 +180,11 @@ def create_pipeline(
         ),
         beam_pipeline_args=list(beam_args),
     )
+
+
+def _if_there(tables, name):
+    """Returns a table as an input of its name, where the data has it."""
+    return {name: tables[name]} if name in tables else {}
 
 
 def _ingest_and_check(table: str, schema_file: str, places: Places):

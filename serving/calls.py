@@ -17,6 +17,7 @@ from serving.requests import (
     BY_SCORE,
     EVERYTHING,
     HISTORY_FIELDS,
+    LISTS,
     Only,
     Page,
     Request,
@@ -264,10 +265,7 @@ def _limits(
 ) -> Inputs:
     lists = {
         "exclude_item_ids": exclude_item_ids,
-        **{
-            f"only_{name}": getattr(only, name)
-            for name in ("item_ids", "categories", "brands", "shops")
-        },
+        **{f"only_{name}": getattr(only, name) for name in LISTS},
     }
     inputs = {name: _array(name, [["", *v]]) for name, v in lists.items()}
     inputs["min_price"] = _array("min_price", only.min_price)[np.newaxis]

@@ -60,6 +60,9 @@ class Request:
             )
 
 
+LISTS = ("item_ids", "categories", "brands", "shops", "campaigns")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Only:
     """What alone may come back; all of it has to fit an item.
@@ -71,6 +74,7 @@ class Only:
       categories: In one of these paths, or below: `电脑` or `电脑/外设`.
       brands: Of one of these.
       shops: Sold by one of these.
+      campaigns: In one of these campaigns, by their ids.
       min_price: In CNY; an item whose price is unknown fits none.
       max_price: In CNY; None for no limit.
     """
@@ -79,6 +83,7 @@ class Only:
     categories: Sequence[str] = ()
     brands: Sequence[str] = ()
     shops: Sequence[str] = ()
+    campaigns: Sequence[str] = ()
     min_price: float = 0.0
     max_price: float | None = None
 
@@ -89,7 +94,7 @@ class Only:
           DataError: A list has an empty text, which would let everything
             through, or the prices leave no room.
         """
-        for name in ("item_ids", "categories", "brands", "shops"):
+        for name in LISTS:
             value = getattr(self, name)
             if isinstance(value, str) or "" in value:
                 raise DataError(

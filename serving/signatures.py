@@ -43,6 +43,7 @@ INPUTS = {
     "only_categories": "paths, what is below them too",
     "only_brands": "any of these brands",
     "only_shops": "any of these shops",
+    "only_campaigns": "any of these campaigns, by their ids",
     "min_price": "CNY; an item of unknown price fits no limit",
     "max_price": "CNY",
     "diversity": "0 by score alone, to 1, what is unlike the rest of the page",

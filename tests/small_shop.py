@@ -204,6 +204,16 @@ def write_catalogue(folder: pathlib.Path) -> None:
     write_examples(folder, "all", rows[::-1])
 
 
+def write_campaigns(folder: pathlib.Path) -> None:
+    """Writes campaigns: of a category, of three items, of nothing."""
+    scopes = {"c1": ["电脑"], "c2": ["i1", "i2", "i5", "gone"], "c3": []}
+    rows = [
+        {"campaign_id": [name], "title": [name], "scope": scope}
+        for name, scope in scopes.items()
+    ]
+    write_examples(folder, "all", rows)
+
+
 def behaviour(history: list[str], query: str = "") -> dict[str, list]:
     """Returns the features of one behaviour example."""
     row: dict[str, list] = {f.name: [""] for f in REQUEST}
@@ -240,6 +250,7 @@ def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
     kind = settings.pop("kind", "exact")
     save_model(folder / "model")
     write_catalogue(folder / "catalogue")
+    write_campaigns(folder / "campaigns")
     write_behaviour(folder / "behaviour", "sequence_eval")
     behaviour_splits = [folder / "behaviour" / "Split-sequence_eval"]
     index_building.build(
@@ -255,5 +266,6 @@ def build_servable(folder: pathlib.Path, **settings) -> pathlib.Path:
         behaviour_splits=behaviour_splits,
         folder=folder / "servable",
         settings=ServableSettings(max_history=5, **settings),
+        campaigns_split=folder / "campaigns" / "Split-all",
     )
     return folder / "servable"

@@ -16,6 +16,7 @@ from models.cooccurrence.neighbours import History, Neighbours, distinct
 from models.index.exact import ExactIndex
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
+from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.explanations import Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
@@ -210,7 +211,7 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
         texts=None,
         similar=SimilarItems(index, None, 0.0),
         table=table,
-        filters=Filters(columns),
+        filters=Filters(columns, Campaigns(columns, {})),
         categories=LikelyCategories(columns),
         explanations=Explanations(
             table,

@@ -24,6 +24,7 @@ from components.item_index.building import (
 )
 from components.new_items.added import Added
 from components.servable import building
+from components.servable.campaigns import read_campaigns
 from components.servable.catalogue import read_catalogue
 from models import new_items
 from models.serving_graph.settings import ServableSettings
@@ -43,6 +44,7 @@ class Base:
       catalogue_split: Folder of the catalogue's examples.
       behaviour_splits: Folders of behaviour examples.
       settings: Of the servable.
+      campaigns_split: Folder of the campaigns' examples, if there are any.
     """
 
     model_dir: pathlib.Path
@@ -50,6 +52,7 @@ class Base:
     catalogue_split: pathlib.Path
     behaviour_splits: list[pathlib.Path]
     settings: ServableSettings
+    campaigns_split: pathlib.Path | None = None
 
     def item_ids(self) -> list[bytes]:
         """Returns the ids that the model was trained with, by row."""
@@ -104,6 +107,7 @@ def build(
                 index_dir=base.index_dir,
                 vectors=model.item_vectors().numpy(),
                 columns=read_catalogue(split, item_ids),
+                campaigns=read_campaigns(base.campaigns_split),
                 users=_who_chose(
                     fresh[-1],
                     building.some_users(base.behaviour_splits, base.settings),

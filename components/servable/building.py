@@ -18,6 +18,7 @@ from components.item_index.building import (
     examples_of,
     read_item_ids,
 )
+from components.servable.campaigns import read_campaigns
 from components.servable.catalogue import read_catalogue
 from models.index.blocks import Blocks
 from models.index.blocks_graph import BlocksIndex
@@ -27,6 +28,7 @@ from models.index.scann import read_plan
 from models.index.settings import IndexSettings
 from models.requests import from_examples
 from models.serving_graph import signatures
+from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.explanations import Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
@@ -55,6 +57,7 @@ def build(
     behaviour_splits: list[pathlib.Path],
     folder: pathlib.Path,
     settings: ServableSettings,
+    campaigns_split: pathlib.Path | None = None,
 ) -> None:
     """Writes one SavedModel that retrieves, leaves out and ranks.
 
@@ -66,6 +69,7 @@ def build(
         gives the users of warm-up requests.
       folder: Where the SavedModel is written.
       settings: Of the servable.
+      campaigns_split: Folder of the campaigns' examples, if there are any.
 
     Raises:
       DataError: The artifacts do not belong together.
@@ -84,6 +88,7 @@ def build(
             vectors=np.load(index_dir / VECTORS_FILE),
             columns=read_catalogue(catalogue_split, item_ids),
             users=some_users(behaviour_splits, settings),
+            campaigns=read_campaigns(campaigns_split),
         ),
         folder,
         settings,
@@ -100,6 +105,7 @@ class Parts:
       vectors: float32 [N, d], of the items.
       columns: What is shown of the items.
       users: A request of some real users, for warm-up.
+      campaigns: Item ids and category paths that each is about.
     """
 
     model: Any
@@ -107,6 +113,7 @@ class Parts:
     vectors: np.ndarray
     columns: CatalogueColumns
     users: dict[str, np.ndarray]
+    campaigns: dict[bytes, list[bytes]]
 
 
 def assemble(
@@ -128,7 +135,7 @@ def assemble(
         texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=table,
-        filters=Filters(columns),
+        filters=Filters(columns, Campaigns(columns, parts.campaigns)),
         categories=LikelyCategories(columns),
         explanations=Explanations(
             table,

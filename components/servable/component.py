@@ -27,6 +27,9 @@ def Servable(  # noqa: N802, PLR0917
     ],
     settings: tfx.dsl.components.Parameter[str],
     code_digest: tfx.dsl.components.Parameter[str],
+    campaigns: tfx.dsl.components.InputArtifact[
+        tfx.types.standard_artifacts.Examples
+    ] = None,
 ) -> None:
     """Writes the SavedModel that TensorFlow Serving answers with.
 
@@ -38,6 +41,7 @@ def Servable(  # noqa: N802, PLR0917
       servable: Where the SavedModel is written, as Pusher reads it.
       settings: `ServableSettings` as JSON.
       code_digest: Of the source that runs here.
+      campaigns: What each is about; absent where there are none.
     """
     del code_digest
     splits = artifact_utils.decode_split_names(examples.split_names)
@@ -54,4 +58,9 @@ def Servable(  # noqa: N802, PLR0917
         ],
         folder=pathlib.Path(path_utils.serving_model_dir(servable.uri)),
         settings=ServableSettings.from_json(settings),
+        campaigns_split=pathlib.Path(
+            artifact_utils.get_split_uri([campaigns], "all")
+        )
+        if campaigns
+        else None,
     )

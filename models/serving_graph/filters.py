@@ -1,4 +1,4 @@
-"""What a request lets through: items, categories, brands, shops, prices.
+"""What a request lets through: items, categories, brands, campaigns, prices.
 
 Strings are compared by their 64-bit fingerprints, so that neither a vocabulary
 nor the strings themselves are needed for it.
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.index.exact import all_but
+from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.item_table import CatalogueColumns
 from schema.contract import CATEGORY_SEPARATOR
 
@@ -15,7 +16,8 @@ ITEMS = "only_item_ids"
 CATEGORIES = "only_categories"
 BRANDS = "only_brands"
 SHOPS = "only_shops"
-LISTS = (ITEMS, CATEGORIES, BRANDS, SHOPS)
+CAMPAIGNS = "only_campaigns"
+LISTS = (ITEMS, CATEGORIES, BRANDS, SHOPS, CAMPAIGNS)
 MIN_PRICE, MAX_PRICE = "min_price", "max_price"
 PRICES = (MIN_PRICE, MAX_PRICE)
 # What stands for no limit.
@@ -28,9 +30,10 @@ _BUCKETS = 2**62
 class Filters(tf.Module):
     """Marks the items that fit all of what a request asks for."""
 
-    def __init__(self, columns: CatalogueColumns):
+    def __init__(self, columns: CatalogueColumns, campaigns: Campaigns):
         """Copies what is compared into variables."""
         super().__init__(name="filters")
+        self.campaigns = campaigns
         self.num_rows = len(columns.item_ids)
 
         def column(values, name):
@@ -104,6 +107,8 @@ class Filters(tf.Module):
     def _fits(self, name, wanted, only_rows):
         if name == ITEMS:
             return ~all_but(only_rows, self.num_rows)
+        if name == CAMPAIGNS:
+            return ~all_but(self.campaigns.rows_of(wanted), self.num_rows)
         wanted = _fingerprint(wanted)[:, :, tf.newaxis]
         if name == CATEGORIES:
             columns = tf.unstack(self.categories, axis=1)

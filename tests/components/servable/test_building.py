@@ -455,9 +455,18 @@ def drawn_limits(rng, rows):
         "only_categories": lists(paths, 2, 0.4),
         "only_brands": lists([b for b in small_shop.BRANDS if b], 2, 0.3),
         "only_shops": lists([f"shop{n}" for n in range(7)], 3, 0.3),
+        "only_campaigns": lists([*CAMPAIGNS, "no such campaign"], 2, 0.2),
         "min_price": low.astype(np.float32),
         "max_price": high.astype(np.float32),
     }
+
+
+# As `small_shop.write_campaigns` makes them.
+CAMPAIGNS = {
+    "c1": set(range(0, small_shop.NUM_ITEMS, 3)),
+    "c2": {1, 2, 5},
+    "c3": set(),
+}
 
 
 def fits(limits, row, seen):
@@ -469,6 +478,7 @@ def fits(limits, row, seen):
 
     found = set()
     paths = [v for v in limits["only_categories"][row] if v]
+    campaigns = [v for v in limits["only_campaigns"][row] if v]
     for n, item_id in enumerate(small_shop.ITEM_IDS):
         path = small_shop.CATEGORIES[n % 3]
         if (
@@ -477,6 +487,10 @@ def fits(limits, row, seen):
             and any_of("only_item_ids", item_id)
             and any_of("only_brands", small_shop.BRANDS[n % 4])
             and any_of("only_shops", f"shop{n % 7}")
+            and (
+                not campaigns
+                or any(n in CAMPAIGNS.get(name, ()) for name in campaigns)
+            )
             and (
                 not paths
                 or any(path == p or path.startswith(p + "/") for p in paths)

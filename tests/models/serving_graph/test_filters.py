@@ -5,12 +5,15 @@ import pytest
 import tensorflow as tf
 
 from models.serving_graph import filters
+from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.filters import Filters
 from models.serving_graph.item_table import CatalogueColumns
 
 PATHS = ["家电/厨房/电饭煲", "家电/厨房", "家电厨房", "服饰/女装", ""]
 BRANDS = ["美的", "苏泊尔", "美的", "", "无印"]
 SHOPS = ["s1", "s2", "s1", "s3", ""]
+# A category and an item of it, items, an unknown item, nothing.
+SCOPES = {"k1": ["家电/厨房", "a"], "k2": ["e", "zz"], "k3": [], "k4": ["服饰"]}
 PRICES = [300.0, 0.0, 50.0, -1.0, 99.5]
 
 
@@ -18,18 +21,18 @@ def table():
     def encoded(texts):
         return [text.encode() for text in texts]
 
-    return Filters(
-        CatalogueColumns(
-            item_ids=encoded("abcde"),
-            titles=encoded(PATHS),
-            texts=[],
-            categories=encoded(PATHS),
-            brands=encoded(BRANDS),
-            shops=encoded(SHOPS),
-            prices=np.array(PRICES, np.float32),
-            in_stock=np.ones(5, bool),
-        )
+    columns = CatalogueColumns(
+        item_ids=encoded("abcde"),
+        titles=encoded(PATHS),
+        texts=[],
+        categories=encoded(PATHS),
+        brands=encoded(BRANDS),
+        shops=encoded(SHOPS),
+        prices=np.array(PRICES, np.float32),
+        in_stock=np.ones(5, bool),
     )
+    scopes = {name.encode(): encoded(scope) for name, scope in SCOPES.items()}
+    return Filters(columns, Campaigns(columns, scopes))
 
 
 def fitting(rows=(-1,), **asked):
@@ -58,6 +61,11 @@ def fitting(rows=(-1,), **asked):
         ({"only_brands": ["美的"]}, [0, 2]),
         ({"only_brands": ["美的", "无印"], "only_shops": ["s1"]}, [0, 2]),
         ({"only_shops": ["s9"]}, []),
+        ({"only_campaigns": ["", "k1"]}, [0, 1]),
+        ({"only_campaigns": ["k2", "k4", "k2"]}, [3, 4]),
+        ({"only_campaigns": ["k1"], "only_brands": ["苏泊尔"]}, [1]),
+        ({"only_campaigns": ["k3"]}, []),
+        ({"only_campaigns": ["no such campaign"]}, []),
         # An unknown price fits no limit, a price of 0 does.
         ({"max_price": 99.5}, [1, 2, 4]),
         ({"min_price": 0.5}, [0, 2, 4]),
@@ -83,26 +91,26 @@ def test_what_fits(asked, expected):
 def test_each_request_of_a_batch_has_its_own():
     inputs = {name: tf.constant([[""], [""], [""]]) for name in filters.LISTS}
     inputs["only_brands"] = tf.constant([["", "美的"], ["", ""], ["无印", ""]])
+    inputs["only_campaigns"] = tf.constant([["", "k1"], ["", ""], ["", "k2"]])
     inputs |= {
         filters.MIN_PRICE: tf.constant([0.0, 60.0, 0.0]),
         filters.MAX_PRICE: tf.constant([filters.NO_MAX] * 3),
     }
     mask = table().mask(inputs, tf.fill([3, 1], -1)).numpy()
     found = [np.flatnonzero(row).tolist() for row in mask]
-    assert found == [[0, 2], [0, 4], [4]]
+    assert found == [[0], [0, 4], [4]]
 
 
 def test_a_shop_without_categories_fits_no_category():
-    empty = Filters(
-        CatalogueColumns(
-            item_ids=[b"a"],
-            titles=[b""],
-            texts=[],
-            categories=[b""],
-            brands=[b""],
-            shops=[b""],
-            prices=np.array([-1.0]),
-            in_stock=np.ones(1, bool),
-        )
+    columns = CatalogueColumns(
+        item_ids=[b"a"],
+        titles=[b""],
+        texts=[],
+        categories=[b""],
+        brands=[b""],
+        shops=[b""],
+        prices=np.array([-1.0]),
+        in_stock=np.ones(1, bool),
     )
+    empty = Filters(columns, Campaigns(columns, {}))
     assert empty.categories.numpy().tolist() == [[0]]
