@@ -26,8 +26,6 @@ from pipeline.places import local_places
 from schema.errors import DataError
 
 REPORT_KEY = "added_items"
-# Where a trained model lies in the artifact of the Trainer.
-_SERVING_MODEL = "Format-Serving"
 _TRIES = 3
 # Of folders that a killed process leaves.
 _TEMPORARY = ".tmp-"
@@ -165,11 +163,12 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
 
 def read_base(metadata_path: pathlib.Path, version: str) -> adding.Base:
     """Finds what a run's version was made of; see `read_lineage`."""
-    servable = read_lineage(metadata_path, version).servable
+    lineage = read_lineage(metadata_path, version)
+    servable = lineage.servable
     examples = servable.inputs["examples"]
     campaigns = servable.inputs.get("campaigns")
     return adding.Base(
-        model_dir=servable.inputs["model"] / _SERVING_MODEL,
+        model_dir=lineage.model_dir,
         index_dir=servable.inputs["index"],
         catalogue_split=servable.inputs["catalogue"] / "Split-all",
         behaviour_splits=[examples / f"Split-{name}" for name in QUERY_SPLITS],

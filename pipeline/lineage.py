@@ -10,6 +10,8 @@ if typing.TYPE_CHECKING:
     from ml_metadata import metadata_store
 
 _PUSHED = "PushedModel"
+# Where a trained model lies in the artifact of the Trainer.
+_SERVING_MODEL = "Format-Serving"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,11 @@ class Lineage:
     servable: NodeRun
     trainer: NodeRun
     index: NodeRun
+
+    @property
+    def model_dir(self) -> pathlib.Path:
+        """The trained SavedModel that the servable was made of."""
+        return self.servable.inputs["model"] / _SERVING_MODEL
 
 
 def read_lineage(metadata_path: pathlib.Path, version: str) -> Lineage:

@@ -67,7 +67,7 @@ def measure(lineage: Lineage, servable: pathlib.Path, number: int) -> dict:
     """
     config = json.loads(lineage.trainer.settings["custom_config"])
     settings = ModelSettings.from_json(config["model_settings"])
-    trained = tf.saved_model.load(str(lineage.servable.inputs["model"]))
+    trained = tf.saved_model.load(str(lineage.model_dir))
     served = tf.saved_model.load(str(servable))
     events = _pair(
         lineage.servable.inputs["examples"],

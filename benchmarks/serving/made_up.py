@@ -17,7 +17,7 @@ from models.index.exact import ExactIndex
 from models.requests import REQUEST, request_spec
 from models.serving_graph import signatures
 from models.serving_graph.campaigns import Campaigns
-from models.serving_graph.explanations import Explanations
+from models.serving_graph.explanations import EXPLAIN, Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
@@ -275,7 +275,7 @@ def line_inputs() -> list[dict[str, np.ndarray]]:
 
 
 def shop_inputs(folder: pathlib.Path) -> list[dict[str, np.ndarray]]:
-    """Returns the requests to recommend that a servable is warmed up with.
+    """Returns the plain requests to recommend of a servable's warm-up.
 
     Args:
       folder: Of the version.
@@ -290,13 +290,15 @@ def shop_inputs(folder: pathlib.Path) -> list[dict[str, np.ndarray]]:
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
-        if request.model_spec.signature_name == "recommend":
-            found.append(
-                {
-                    name: tf.make_ndarray(proto)
-                    for name, proto in request.inputs.items()
-                }
-            )
+        if request.model_spec.signature_name != "recommend":
+            continue
+        inputs = {
+            name: tf.make_ndarray(proto)
+            for name, proto in request.inputs.items()
+        }
+        # Some warm up what is only done where it is asked for.
+        if not np.any(inputs.get(EXPLAIN, False)):
+            found.append(inputs)
     return found
 
 

@@ -106,6 +106,6 @@ def test_from_trained_model_to_a_pushed_version(tmp_path):
     (report,) = (tmp_path / "pipeline" / "ServingValidator").rglob(
         "report.json"
     )
-    assert len(json.loads(report.read_text("utf-8"))["signatures"]) == 7
+    assert len(json.loads(report.read_text("utf-8"))["signatures"]) == 9
     (facts,) = (tmp_path / "pipeline" / "ItemIndex").rglob("index.json")
     assert json.loads(facts.read_text("utf-8"))["items"] == 300
