@@ -402,3 +402,39 @@ def test_needs_no_tensorflow():
         check=True,
     )
     assert done.stdout.strip() == "UNAVAILABLE"
+
+
+def test_examples_are_classified_and_regressed(shop):
+    _, model, rest = shop
+    request = Request(
+        history_item_ids=["i1", "i5"],
+        history_event_types=["click", "buy"],
+        history_queries=["", ""],
+        history_timestamps=[1, 2],
+        timestamp=4,
+    )
+    ranked = model.rank(request, ["i4"])
+    user = {
+        "timestamp": 4,
+        "history_item_ids": ["i1", "i5"],
+        "history_event_types": ["click", "buy"],
+        "history_timestamps": [1, 2],
+    }
+    examples = [user | {"item_id": "i4"}, {"timestamp": 4, "item_id": "gone"}]
+    results = {}
+    for name in ("classify", "regress"):
+        status, answer = http(
+            rest,
+            "POST",
+            f"/v1/models/daogou:{name}",
+            {"signature_name": name, "examples": examples},
+        )
+        assert status == 200, answer
+        results[name] = answer["results"]
+    chances = dict(results["classify"][0])
+    for head in ("click", "buy"):
+        expected = float(ranked[f"p_{head}"][0, 0])
+        assert chances[head] == pytest.approx(expected, rel=1e-5)
+    score = float(ranked["scores"][0, 0])
+    assert results["regress"] == [pytest.approx(score, rel=1e-5), 0.0]
+    assert dict(results["classify"][1]) == {"click": 0.0, "buy": 0.0}
