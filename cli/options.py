@@ -1,5 +1,6 @@
 """Options that several commands share, with one wording of their help."""
 
+import dataclasses
 import functools
 import pathlib
 
@@ -93,28 +94,30 @@ _only = (
 )
 
 
-def only(command):
-    """Adds what alone may come back; the command gets it as `only`."""
+def _gathered(argument: str, kind: str, options: tuple):
+    """Adds options; the command gets them as one object.
 
-    @functools.wraps(command)
-    def called(
-        *args, categories, brands, shops, campaigns, min_price, max_price, **kw
-    ):
-        from serving.requests import Only
+    Args:
+      argument: Name of the parameter that receives it.
+      kind: A dataclass of `serving.requests`; its fields are the options.
+      options: To add.
+    """
 
-        chosen = Only(
-            categories=categories,
-            brands=brands,
-            shops=shops,
-            campaigns=campaigns,
-            min_price=min_price,
-            max_price=max_price,
-        )
-        return command(*args, only=chosen, **kw)
+    def add(command):
+        @functools.wraps(command)
+        def called(*args, **given):
+            from serving import requests
 
-    for option in reversed(_only):
-        called = option(called)
-    return called
+            made = getattr(requests, kind)
+            fields = [f.name for f in dataclasses.fields(made)]
+            chosen = {name: given.pop(name) for name in fields if name in given}
+            return command(*args, **given, **{argument: made(**chosen)})
+
+        for option in reversed(options):
+            called = option(called)
+        return called
+
+    return add
 
 
 _page = (
@@ -147,33 +150,10 @@ _page = (
 )
 
 
-def page(command):
-    """Adds how a page is put together; the command gets it as `page`."""
-
-    @functools.wraps(command)
-    def called(
-        *args,
-        diversity,
-        max_per_category,
-        max_per_brand,
-        max_per_shop,
-        explain,
-        **kw,
-    ):
-        from serving.requests import Page
-
-        chosen = Page(
-            diversity=diversity,
-            max_per_category=max_per_category,
-            max_per_brand=max_per_brand,
-            max_per_shop=max_per_shop,
-            explain=explain,
-        )
-        return command(*args, page=chosen, **kw)
-
-    for option in reversed(_page):
-        called = option(called)
-    return called
+# What alone may come back; the command gets it as `only`.
+only = _gathered("only", "Only", _only)
+# How a page is put together; the command gets it as `page`.
+page = _gathered("page", "Page", _page)
 
 
 def examples(*lines: str) -> str:
