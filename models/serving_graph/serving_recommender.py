@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
 from models.requests import HISTORY_NAMES, REQUEST, pack_history
-from models.serving_graph import diversity, examples
+from models.serving_graph import examples
 from models.serving_graph.blending import spread_of, standard_scores
 from models.serving_graph.explanations import EXPLAIN, Explanations, Page
 from models.serving_graph.filters import ITEMS as ONLY_ITEMS
@@ -20,6 +20,7 @@ from models.serving_graph.inputs import (
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import ItemTable
 from models.serving_graph.neighbours import join_neighbours
+from models.serving_graph.paging import asked_slots, choose_columns
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch
@@ -108,7 +109,7 @@ class ServingRecommender(tf.Module):
         inputs, asked = self._prepare(inputs)
         rows, _ = self._candidates(asked, asked.allowed)
         ranked = self._rank(asked, rows)
-        columns = self._chosen(inputs, rows, ranked["score"])
+        columns = self._columns(inputs, rows, ranked["score"])
         answer, rows = self._answer(rows, ranked, ranked["score"], columns)
         return answer | self._explained(inputs, asked, Page.ranked(rows))
 
@@ -146,7 +147,7 @@ class ServingRecommender(tf.Module):
         by_text = weight * standard_scores(similarity, rows >= 0)
         by_taste = (1 - weight) * standard_scores(ranked["score"], rows >= 0)
         blend = by_text + by_taste
-        columns = self._chosen(inputs, rows, blend)
+        columns = self._columns(inputs, rows, blend)
         spread = spread_of(ranked["score"], rows >= 0)[:, 0]
         answer, chosen = self._answer(rows, ranked, blend, columns)
         page = Page(
@@ -354,30 +355,9 @@ class ServingRecommender(tf.Module):
             for name, values in ranked.items()
         }
 
-    def _chosen(self, inputs, rows, scores):
-        """Returns columns int32 [B, k] of rows, -1 where a slot is empty."""
-        k = inputs[K]
-        scores = tf.where(rows >= 0, scores, LOWEST)
-
-        def diverse():
-            known = tf.maximum(rows, 0)
-            items = self.similar_items.items
-            vectors = tf.cast(tf.gather(items.vectors, known), tf.float32)
-            return diversity.choose(
-                inputs,
-                scores,
-                tf.math.l2_normalize(vectors, axis=2),
-                self.filters.kinds(known),
-                tf.reduce_max(k),
-            )
-
-        columns = tf.cond(
-            diversity.is_asked(inputs),
-            diverse,
-            lambda: best_rows(scores, None, tf.reduce_max(k))[0],
-        )
-        columns = tf.ensure_shape(columns, [None, None])
-        return tf.where(asked_slots(k), columns, -1)
+    def _columns(self, inputs, rows, scores):
+        items = self.similar_items.items
+        return choose_columns(inputs, rows, scores, items, self.filters)
 
     def _answer(self, rows, ranked, scores, columns):
         """Returns the answer, and its rows int32 [B, k]."""
@@ -407,15 +387,3 @@ class ServingRecommender(tf.Module):
 
 def _request_of(inputs):
     return {feature.name: inputs[feature.name] for feature in REQUEST}
-
-
-def asked_slots(k: tf.Tensor) -> tf.Tensor:
-    """Returns which slots of an answer each row asked for.
-
-    Args:
-      k: int32 [B or 1], how many items.
-
-    Returns:
-      bool [B or 1, max(k)].
-    """
-    return tf.range(tf.reduce_max(k)) < k[:, tf.newaxis]
