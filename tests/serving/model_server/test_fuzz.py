@@ -1,13 +1,8 @@
 """Requests of any kind and clients that break off: good ones are answered."""
 
-import ctypes
-import gc
-import os
-import pathlib
-
 import pytest
 
-from benchmarks.serving import faults, soak
+from benchmarks.serving import faults, processes, soak
 from benchmarks.serving.fuzz import Fuzz
 from tests.serving.foreign_models import EXAMPLES, HALF, KERAS
 
@@ -62,30 +57,26 @@ def test_connections_that_ask_nothing(attacked):
 
 
 @pytest.fixture
-def no_collection():
-    """Leaves what refers to itself where it is."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+def alone(models, tmp_path, monkeypatch):
+    """A server in a process of its own, whose memory is what it holds.
 
-
-def resident():
-    """Returns the bytes that are held, without what is only kept for later.
-
-    The C library keeps what threads freed in a store for each of them, up to
-    the size of a request here.
+    Nothing collects what refers to itself, and what is freed goes back to the
+    system at once, where the C library would keep it for each thread.
     """
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
+    (tmp_path / "sitecustomize.py").write_text("import gc\n\ngc.disable()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1000000")
+    flags = {"model_name": HALF, "model_base_path": str(models / HALF)}
+    with processes.Server(port=0, rest_api_port=-1, **flags) as server:
+        yield server
 
 
-def test_large_requests_are_let_go_of(attacked, no_collection):
-    told = faults.large(attacked, 10)
+def test_large_requests_are_let_go_of(alone):
+    target = soak.line_target(alone.port, alone.rest_api_port, HALF, two=3.0)
+    told = faults.large(target, 10)
     assert told == {"gRPC": "NOT_FOUND", "REST": 400}
-    before = resident()
+    before = alone.resident_bytes()
     for _ in range(5):
-        faults.large(attacked, 10)
+        faults.large(target, 10)
     # An error that held on to its request would add 20 MB each time.
-    assert resident() - before < 50_000_000
+    assert alone.resident_bytes() - before < 50_000_000
