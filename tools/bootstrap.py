@@ -208,7 +208,10 @@ def setup(venv, force):
     uv = [tools / "uv", "--quiet", "--no-config"]
     say("installing about 230 packages from the lock file (some minutes)")
     run(
-        [*uv, "pip", "sync", "--python", python, "--require-hashes", lock],
+        [
+            *(*uv, "pip", "sync", "--python", python, "--compile-bytecode"),
+            *("--require-hashes", lock),
+        ],
         "installing the packages",
     )
     run(
