@@ -1,5 +1,7 @@
 """Writes the trained model with its functions (docs/architecture.md)."""
 
+import functools
+
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -7,6 +9,9 @@ from models import features, inputs, new_items
 from models.cooccurrence import neighbours
 from models.recommender import Recommender
 from models.requests import request_spec
+
+# Nothing here branches on a tensor, and looking for it takes long.
+_traced = functools.partial(tf.function, autograph=False)
 
 
 class TrainedModel(tf.Module):
@@ -114,42 +119,42 @@ class TrainedModel(tf.Module):
             [None, items.text_dimension], tf.float32, name="text"
         )
         rows = tf.TensorSpec([None, None], tf.int32, name="item_rows")
-        self.encode_queries = tf.function(
+        self.encode_queries = _traced(
             lambda texts: encode(texts, "query"), input_signature=[strings]
         )
-        self.encode_items = tf.function(
+        self.encode_items = _traced(
             lambda texts: encode(texts, "item"), input_signature=[strings]
         )
-        self.put_items = tf.function(
+        self.put_items = _traced(
             put_items,
             input_signature=[
                 tf.TensorSpec([None], tf.string, name="examples"),
                 encoded,
             ],
         )
-        self.features = tf.function(read, input_signature=[request_spec()])
-        self.query_vectors = tf.function(
+        self.features = _traced(read, input_signature=[request_spec()])
+        self.query_vectors = _traced(
             lambda request: retrieve(request, encode(request["query"]))[
                 "query"
             ],
             input_signature=[request_spec()],
         )
-        self.retrieve = tf.function(
+        self.retrieve = _traced(
             retrieve, input_signature=[request_spec(), encoded]
         )
-        self.rank_scores = tf.function(
+        self.rank_scores = _traced(
             rank_scores,
             input_signature=[request_spec(), encoded, rows],
         )
-        self.rank_examples = tf.function(
+        self.rank_examples = _traced(
             rank_examples,
             input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
         )
-        self.item_vectors = tf.function(item_vectors, input_signature=[])
-        self.text_vectors = tf.function(text_vectors, input_signature=[])
-        self.item_ids = tf.function(items.item_ids, input_signature=[])
-        self.choices = tf.function(items.choices, input_signature=[])
-        self.lookup = tf.function(
+        self.item_vectors = _traced(item_vectors, input_signature=[])
+        self.text_vectors = _traced(text_vectors, input_signature=[])
+        self.item_ids = _traced(items.item_ids, input_signature=[])
+        self.choices = _traced(items.choices, input_signature=[])
+        self.lookup = _traced(
             items.lookup, input_signature=[tf.TensorSpec(None, tf.string)]
         )
 

@@ -316,7 +316,7 @@ def fit_ranking(
     """
     held_out = held_out.take(_VALIDATION_BATCHES).cache()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def loss(batch):
         weight = tf.reduce_sum(batch["weight"])
         return tf.stack([model.compute_loss({"ranking": batch}), weight])

@@ -350,7 +350,7 @@ class Recommender(tfrs.Model):
             vectors=lambda rows: self.score_vectors(represent(rows)),
         )
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def validation_ranks(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
         """Ranks held-out targets among all items.
 

@@ -142,7 +142,7 @@ def fit(
 
     unseen = table.choices() == 0
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def answer(batch):
         request = inputs.request_inputs(batch, model, table.lookup)
         text = tf.zeros([tf.shape(batch["user_id"])[0], table.text_dimension])

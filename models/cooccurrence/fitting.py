@@ -78,7 +78,7 @@ def _held_out_targets(model, sequences, settings):
       arrays of `History` [V, …].
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def ask(batch):
         step = tf.range(tf.shape(batch["rows"])[1])
         place = tf.where(batch["validation"])

@@ -91,7 +91,7 @@ def _signature(method, required, optional, default_k):
     # SavedModel takes a signature's defaults from those of its function, in
     # the order of flattened arguments: dictionaries flatten by sorted key,
     # specifications and defaults alike.
-    @tf.function(input_signature=[required, optional])
+    @tf.function(input_signature=[required, optional], autograph=False)
     def answer(must, may=unsent):
         return method({**must, **may})
 
