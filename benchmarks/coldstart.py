@@ -296,7 +296,7 @@ def artifacts_of(
       DataError: There is no finished run, or its artifacts are gone.
     """
     from cli.reports import newest_report
-    from pipeline.add_items import run_version
+    from pipeline.change_items import run_version
     from pipeline.lineage import read_lineage
     from pipeline.places import local_places
 

@@ -1,4 +1,4 @@
-"""`daogou bench items-add`: new items in a shop of any size."""
+"""`daogou bench items`: items that change in a shop of any size."""
 
 import pathlib
 import typing
@@ -14,11 +14,11 @@ if typing.TYPE_CHECKING:
 
 
 @click.command(
-    "items-add",
-    epilog=options.examples("daogou bench items-add --items 100000"),
+    epilog=options.examples("daogou bench items --items 100000"),
 )
 @click.option(
     "--items",
+    "shop",
     type=click.IntRange(min=1),
     default=100_000,
     show_default=True,
@@ -29,39 +29,39 @@ if typing.TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Items that are added.",
+    help="Items that are added, then changed, then removed.",
 )
 @options.runs
 @options.preset_of_newest_run
 @json_file
 @click.pass_obj
-def items_add(
+def items(
     session: "Session",
     *,
-    items: int,
+    shop: int,
     new: int,
     runs: pathlib.Path,
     preset: str | None,
     json_path: pathlib.Path | None,
 ) -> None:
-    """Measure `daogou items add`, from its start to the pushed version.
+    """Measure `daogou items`, from its start to the pushed version.
 
     The shop is that of a run, which stays as it is, filled up with made-up
-    items. Says too how many of the new ones are found.
+    items. Says too how many of the new ones are found, and of the removed.
     """
     from cli.reports import newest_report
 
     check_folder(json_path)
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
-        from benchmarks import items_add as items_bench
+        from benchmarks import item_changes
 
-        result = items_bench.bench(
-            items_bench.Options(
+        result = item_changes.bench(
+            item_changes.Options(
                 report=report.path,
                 runs=runs,
                 preset=report.preset,
-                items=items,
+                items=shop,
                 new=new,
             )
         )

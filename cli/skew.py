@@ -45,7 +45,7 @@ def skew(
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
         from pipeline import skew as checking
-        from pipeline.add_items import run_version
+        from pipeline.change_items import run_version
         from pipeline.lineage import read_lineage
         from pipeline.places import local_places
 

@@ -66,11 +66,13 @@ def refuse(path: pathlib.Path, bad: list[BadRow]) -> None:
     raise DataError(f"{path}:\n  " + "\n  ".join(shown) + more)
 
 
-def read_items(path: pathlib.Path) -> pa.Table:
+def read_items(path: pathlib.Path, *, whole: bool = True) -> pa.Table:
     """Reads items in the contract's form (schema/README.md).
 
     Args:
       path: Its ending says what it is.
+      whole: Whether all required columns must be there, and not `item_id`
+        alone.
 
     Returns:
       The contract's columns in its types, absent ones null; rows as they
@@ -98,6 +100,10 @@ def read_items(path: pathlib.Path) -> pa.Table:
         if lost:
             bad += _lost(column, columns[name], known[name], ids)
     refuse(path, bad)
+    if not whole and "item_id" in columns:
+        for name in known.keys() - columns.keys():
+            if known[name].required:
+                columns[name] = pa.nulls(raw.num_rows, pa.string())
     return conform(pa.table(columns), TABLE)
 
 

@@ -42,6 +42,8 @@ from schema.errors import DataError
 
 _NOT_SERVED = (
     "signatures",
+    "rank_examples",
+    "query_vectors",
     "put_items",
     "encode_items",
     "text_vectors",
@@ -118,8 +120,11 @@ class Parts:
 
 def assemble(
     parts: Parts, folder: pathlib.Path, settings: ServableSettings
-) -> None:
+) -> ServingRecommender:
     """Puts the parts together and writes the SavedModel.
+
+    Returns:
+      What was written.
 
     Raises:
       DataError: The parts do not belong together.
@@ -163,6 +168,7 @@ def assemble(
         facts["kind"],
         count,
     )
+    return recommender
 
 
 def _for_serving(model):

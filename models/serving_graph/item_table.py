@@ -1,6 +1,7 @@
 """What is shown of an item, in variables beside the index."""
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,8 @@ class CatalogueColumns:
       shops: N ids of shops, UTF-8.
       prices: float32 [N], -1 unknown.
       in_stock: bool [N].
+      removed: Ids of items that are shown no more, not even if asked for; out
+        of stock too.
     """
 
     item_ids: list[bytes]
@@ -31,6 +34,16 @@ class CatalogueColumns:
     shops: list[bytes]
     prices: np.ndarray
     in_stock: np.ndarray
+    removed: frozenset[bytes] = frozenset()
+
+    def without(self, removed: Collection[bytes]) -> "CatalogueColumns":
+        """Takes items out; their rows stay."""
+        gone = np.array([i in removed for i in self.item_ids], bool)
+        return dataclasses.replace(
+            self,
+            in_stock=self.in_stock & ~gone,
+            removed=self.removed.union(removed),
+        )
 
 
 class ItemTable(tf.Module):
@@ -51,6 +64,13 @@ class ItemTable(tf.Module):
         self.prices = tf.Variable(
             columns.prices.astype(np.float32), trainable=False, name="prices"
         )
+        removed = [i in columns.removed for i in columns.item_ids]
+        self.removed = tf.Variable(removed, trainable=False, name="removed")
+
+    def offered(self, rows: tf.Tensor) -> tf.Tensor:
+        """Makes the rows of removed items -1, as those of unknown ones are."""
+        gone = tf.gather(self.removed, tf.maximum(rows, 0))
+        return tf.where(gone, -1, rows)
 
     def describe(
         self, rows: tf.Tensor, scores: tf.Tensor

@@ -178,7 +178,9 @@ class ServingRecommender(tf.Module):
         return self.table.describe(rows, scores)
 
     def rank(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Puts given items in order, best first; unknown ones fall out.
+        """Puts given items in order, best first.
+
+        Unknown and removed ones fall out.
 
         Args:
           inputs: A request and `item_ids` string [B or 1, C], C at least 1.
@@ -196,7 +198,7 @@ class ServingRecommender(tf.Module):
         ):
             inputs["item_ids"] = tf.identity(inputs["item_ids"])
         inputs, asked = self._asked(inputs)
-        rows = self._rows_of(inputs["item_ids"])
+        rows = self._offered(inputs["item_ids"])
         ranked = self._rank(asked, rows)
         scores = tf.where(rows >= 0, ranked["score"], LOWEST)
         columns, _ = best_rows(scores, None, width)
@@ -213,7 +215,7 @@ class ServingRecommender(tf.Module):
           string and `category_chances` float32 [B, 10], best first.
         """
         inputs, asked = self._asked(inputs)
-        rows = self._rows_of(inputs["item_ids"])
+        rows = self._offered(inputs["item_ids"])
         batch = tf.shape(rows)[0]
         items = self.similar_items.items
         everything = tf.ones([batch, items.num_rows], tf.bool)
@@ -257,7 +259,7 @@ class ServingRecommender(tf.Module):
     def _ranked_examples(self, inputs):
         """Returns what `_rank` does, of one item each, [B]."""
         inputs, asked = self._asked(examples.parse(inputs[examples.INPUTS]))
-        rows = self._rows_of(inputs["item_ids"])
+        rows = self._offered(inputs["item_ids"])
         return {
             name: tf.where(rows >= 0, values, 0.0)[:, 0]
             for name, values in self._rank(asked, rows).items()
@@ -323,6 +325,9 @@ class ServingRecommender(tf.Module):
 
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)
+
+    def _offered(self, item_ids):
+        return self.table.offered(self._rows_of(item_ids))
 
     def _retrieved(self, asked):
         return {

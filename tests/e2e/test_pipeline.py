@@ -12,10 +12,11 @@ import pytest
 from benchmarks import explanations
 from cli.histories import sample_users
 from cli.reports import newest_report
-from pipeline import local_runner, presets
-from schema.errors import GateError
+from pipeline import change_items, local_runner, presets
+from schema.errors import DataError, GateError
 from serving.histories import request
 from serving.in_process import Recommender
+from serving.requests import Only, Request
 
 pytestmark = pytest.mark.e2e
 
@@ -177,7 +178,7 @@ def test_new_items_are_found_without_training(shop, tmp_path):
     added = shop.daogou("items", "add", file, "--preset", "tiny", "--json")
     assert added.returncode == 0, shop.explain(added)
     push = json.loads(added.stdout)
-    assert (push["added"], push["replaced"]) == (2, 0)
+    assert (push["added"], push["changed"], push["removed"]) == (2, 0, 0)
     after = shop.versions()
     assert set(after) - set(before) == {push["version"]}
     assert {name: after[name] for name in before} == before
@@ -211,6 +212,70 @@ def test_new_items_are_found_without_training(shop, tmp_path):
     assert alike["item_ids"].all()
     np.testing.assert_array_equal(alike["item_ids"], again["item_ids"])
     np.testing.assert_allclose(alike["scores"], again["scores"], rtol=1e-6)
+
+
+def test_items_change_and_go_without_training(shop, tmp_path):
+    """After the test above: its new items are there."""
+    query = Request(query="长征五号火箭 拼装玩具")
+    here = change_items.Shop(
+        report=newest_report(shop.runs, "tiny").path,
+        runs=shop.runs,
+        preset="tiny",
+    )
+
+    def found(push, **limits):
+        answer = Recommender(push.path).search(query, 10, **limits)
+        ids = [item.decode() for item in answer["item_ids"][0] if item]
+        return dict(zip(ids, answer["prices"][0].tolist(), strict=False))
+
+    def counts(push):
+        return push.added, push.changed, push.removed
+
+    file = tmp_path / "cheaper.csv"
+    users = sample_users(newest_report(shop.runs, "tiny").place("histories"), 1)
+    old = users[0].steps[-1].item_id
+    file.write_text(f"item_id,price,brand\nnew-1,19.5,星途\n{old},,星途\n")
+    updated = change_items.update_items(file, here)
+    assert counts(updated) == (0, 2, 0)
+    prices = found(updated, only=Only(brands=["星途"]))
+    assert set(prices) == {"new-1", old}
+    assert prices["new-1"] == 19.5
+    assert {"new-1", "new-2"} <= set(found(updated))
+    file = tmp_path / "gone.csv"
+    file.write_text(f"item_id\nnew-2\n{old}\n")
+    done = shop.daogou("items", "remove", file, "--preset", "tiny", "--json")
+    assert done.returncode == 0, shop.explain(done)
+    removed = change_items.Push(**json.loads(done.stdout))
+    assert counts(removed) == (0, 0, 2)
+    assert removed.items == updated.items - 2
+    assert "new-1" in found(removed)
+    assert "new-2" not in found(removed)
+    before, after = Recommender(updated.path), Recommender(removed.path)
+    asked = Request(
+        history_item_ids=[old],
+        history_event_types=["click"],
+        history_queries=[""],
+        history_timestamps=[1_700_000_000],
+    )
+    only = after.recommend(asked, 5, only=Only(item_ids=["new-1", "new-2"]))
+    assert [i for i in only["item_ids"][0] if i] == [b"new-1"]
+    ranked = after.rank(asked, [old, "new-1"])
+    assert ranked["item_ids"][0].tolist() == [b"new-1", b""]
+    # What was looked at has neighbours still.
+    np.testing.assert_array_equal(
+        *(
+            one.similar([old], 5, exclude_item_ids=["new-2"])["item_ids"]
+            for one in (before, after)
+        )
+    )
+    with pytest.raises(DataError, match=r"row 1 \(item_id 'new-2'\).*has"):
+        change_items.remove_items(file, here)
+    # A removed item may come back, under the same id.
+    file = tmp_path / "back.csv"
+    file.write_text("item_id,title\nnew-2,长征五号火箭 拼装玩具 再版\n")
+    added = change_items.add_items(file, here, replace=False)
+    assert counts(added) == (1, 0, 0)
+    assert "new-2" in found(added)
 
 
 def test_second_run_is_all_cached(shop):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from components.catalogue.settings import CatalogueSettings
-from components.new_items.checking import check
+from components.item_changes.checking import check
 from datasets.tables import conform
 from schema.errors import DataError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.items_add import _mixed
+from benchmarks.item_changes import _mixed
 from tests import small_shop
 
 TITLES = ("北极星无线鼠标", "手工竹编猫窝", "夏季连衣裙")

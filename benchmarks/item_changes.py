@@ -1,4 +1,4 @@
-"""What it costs to add items to a shop of any size, without its training.
+"""What it costs to change items of a shop of any size, without training.
 
 The shop is a run's, filled up to the size wanted with items that count as
 added before: examples of the catalogue under other ids and mixed titles, with
@@ -20,11 +20,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.text import machine
+from components.item_changes import applying
+from components.item_changes.changes import Changes
 from components.item_index.building import examples_of
-from components.new_items import adding
-from components.new_items.added import Added
 from models import new_items
-from pipeline.add_items import REPORT_KEY, read_base, run_version
+from pipeline.change_items import REPORT_KEY, read_base, run_version
 from pipeline.places import local_places
 from schema.errors import DataError
 from serving.in_process import Recommender
@@ -33,6 +33,7 @@ from serving.requests import Request
 _SEED = 0
 # A new item is found if it is among so many.
 _TOP = 10
+_PRICE = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Options:
       runs: Folder of all runs.
       preset: The run's.
       items: Items that the shop has before; no fewer than the run's.
-      new: Items that are added, at least 1.
+      new: Items that are added, then changed, then removed, at least 1.
     """
 
     report: pathlib.Path
@@ -55,41 +56,49 @@ class Options:
 
 
 def bench(options: Options) -> dict:
-    """Fills the shop up, adds items by the command line and looks for them.
+    """Fills the shop up, changes items by the command line and looks for them.
 
     Raises:
       DataError: The run has more items than wanted, what it left is gone, or
-        the command failed.
+        a command failed.
     """
     with tempfile.TemporaryDirectory() as name:
         runs = pathlib.Path(name)
-        titles = _fill(options, runs)
-        file = runs / "new.jsonl"
         rows = [
-            {"item_id": f"new-{row}", "title": title}
-            for row, title in enumerate(titles)
+            {"item_id": f"new-{row}", "title": title, "price": _PRICE}
+            for row, title in enumerate(_fill(options, runs))
         ]
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        pushed, costs = _add(file, runs, options.preset)
-        recommender = Recommender(pushed["path"])
-        by_search = [
-            recommender.search(Request(query=row["title"]), _TOP)
-            for row in rows
+        told = {}
+        pushed, told["add"] = _change("add", rows, runs, options.preset)
+        found = _found(pushed["path"], rows)
+        cheaper = [
+            {"item_id": row["item_id"], "price": _PRICE / 2} for row in rows
         ]
-        similar = recommender.similar([row["item_id"] for row in rows], _TOP)
+        _, told["update"] = _change("update", cheaper, runs, options.preset)
+        gone = [{"item_id": row["item_id"]} for row in rows]
+        left, told["remove"] = _change("remove", gone, runs, options.preset)
+        still = _found(left["path"], rows)
     return {
         "machine": machine(),
         "items": pushed["items"],
-        "added": pushed["added"],
-        **costs,
-        "found_by_search": sum(
-            row["item_id"].encode() in answer["item_ids"][0]
-            for row, answer in zip(rows, by_search, strict=True)
-        ),
-        "have_similar": int((similar["item_ids"][:, 0] != b"").sum()),
+        "changed": options.new,
+        **told,
+        "found_when_added": found,
+        "found_when_removed": still,
+        "recall": [push["recall"] for push in (pushed, left)],
+        "built_recall": pushed["built_recall"],
         "load_average": [round(load, 1) for load in os.getloadavg()],
     }
+
+
+def _found(servable: str, rows: list[dict]) -> int:
+    """Returns how many items a search for their title finds."""
+    recommender = Recommender(servable)
+    return sum(
+        row["item_id"].encode()
+        in recommender.search(Request(query=row["title"]), _TOP)["item_ids"][0]
+        for row in rows
+    )
 
 
 def _fill(options: Options, runs: pathlib.Path) -> list[str]:
@@ -120,9 +129,9 @@ def _fill(options: Options, runs: pathlib.Path) -> list[str]:
     home = target.parents[1]
     report["servable"]["version"] = version
     if count:
-        added = home / "added" / "1" / adding.ADDED
+        added = home / "changes" / "1" / applying.CHANGES
         names = [f"filled-{row}".encode() for row in range(count)]
-        Added({}).plus(names, examples, mixed).write(added)
+        Changes({}).plus(names, examples, mixed).write(added)
         report[REPORT_KEY] = {"run_version": version, "path": str(added)}
     latest = home / "latest"
     latest.mkdir()
@@ -160,14 +169,17 @@ def _text(example, name: str) -> str:
     return value.decode()
 
 
-def _add(
-    file: pathlib.Path, runs: pathlib.Path, preset: str
+def _change(
+    how: str, rows: list[dict], runs: pathlib.Path, preset: str
 ) -> tuple[dict, dict]:
-    """Runs the command; returns what it says and what it took."""
+    """Runs a command; returns what it says and what it took."""
+    file = runs / f"{how}.jsonl"
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     code = (
         "import sys; sys.argv[0] = 'daogou'; from cli.main import main; main()"
     )
-    words = ["items", "add", str(file), "--runs", str(runs)]
+    words = ["items", how, str(file), "--runs", str(runs)]
     began, cpu = time.perf_counter(), _children()
     done = subprocess.run(
         [sys.executable, "-c", code, *words, "--preset", preset, "--json"],
@@ -180,7 +192,7 @@ def _add(
         "cpu_seconds": round(_children() - cpu, 1),
     }
     if done.returncode:
-        raise DataError(f"items add failed: {done.stderr.strip()[-500:]}")
+        raise DataError(f"items {how} failed: {done.stderr.strip()[-500:]}")
     return json.loads(done.stdout), costs
 
 

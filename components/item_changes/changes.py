@@ -1,4 +1,4 @@
-"""What was added to a run's items since, in the order in which it came."""
+"""What changed of a run's items since, in the order in which it came."""
 
 import dataclasses
 import pathlib
@@ -12,38 +12,47 @@ from components.item_index.building import read_item_ids, write_item_ids
 from schema.errors import DataError
 
 # Sorts behind the files that the catalogue's node writes, so that of an id in
-# both the added row is the last one, which counts.
-EXAMPLES_FILE = "data_tfrecord-added.gz"
+# both the changed row is the last one, which counts.
+EXAMPLES_FILE = "data_tfrecord-changed.gz"
 VECTORS_FILE = "vectors.npy"
 IDS_FILE = "item_ids.txt"
+REMOVED_FILE = "removed_ids.txt"
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Added:
-    """Items by id, oldest first.
+class Changes:
+    """Items that were put in, oldest first, and items that were taken out.
 
     Attributes:
       items: Id to serialised catalogue example and text vector float32 [d].
+      removed: Ids, of the run or of `items`, that are shown no more. They keep
+        their rows, so that histories still count.
     """
 
     items: dict[bytes, tuple[bytes, np.ndarray]]
+    removed: frozenset[bytes] = frozenset()
 
     def plus(
         self,
         ids: Iterable[bytes],
         examples: Iterable[bytes],
         vectors: Iterable[np.ndarray],
-    ) -> "Added":
-        """Returns these items and others; an id that is here keeps its place.
+    ) -> "Changes":
+        """Puts items in; an id that is here keeps its place.
 
         Args:
-          ids: Of the others.
+          ids: Of the items; those that were removed are back.
           examples: Serialised catalogue examples.
           vectors: float32 [d] each.
         """
         pairs = zip(examples, vectors, strict=True)
-        return Added(self.items | dict(zip(ids, pairs, strict=True)))
+        put = dict(zip(ids, pairs, strict=True))
+        return Changes(self.items | put, self.removed - put.keys())
+
+    def without(self, ids: Iterable[bytes]) -> "Changes":
+        """Takes items out."""
+        return Changes(self.items, self.removed.union(ids))
 
     def behind(self, item_ids: list[bytes]) -> list[bytes]:
         """Returns ids and, behind them, those of these items that are new."""
@@ -63,7 +72,7 @@ class Added:
         return np.stack([vector for _, vector in self.items.values()])
 
     @classmethod
-    def read(cls, folder: pathlib.Path) -> "Added":
+    def read(cls, folder: pathlib.Path) -> "Changes":
         """Reads what `write` wrote.
 
         Raises:
@@ -71,23 +80,25 @@ class Added:
         """
         try:
             ids = read_item_ids(folder / IDS_FILE)
+            removed = read_item_ids(folder / REMOVED_FILE)
             vectors = np.load(folder / VECTORS_FILE)
             examples = list(
                 tf.data.TFRecordDataset(
                     str(folder / EXAMPLES_FILE), "GZIP"
                 ).as_numpy_iterator()
             )
-            return cls({}).plus(ids, examples, vectors)
+            return cls({}).plus(ids, examples, vectors).without(removed)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise DataError(
-                f"{folder}, the items that were added before, cannot be read: "
-                f"{error}"
+                f"{folder}, what was changed of the items before, cannot be "
+                f"read: {error}"
             ) from error
 
     def write(self, folder: pathlib.Path) -> None:
         """Writes ids, examples and vectors to a folder that is made."""
         folder.mkdir(parents=True)
         write_item_ids(folder / IDS_FILE, list(self.items))
+        write_item_ids(folder / REMOVED_FILE, sorted(self.removed))
         np.save(folder / VECTORS_FILE, self.vectors)
         self.write_examples(folder)
 

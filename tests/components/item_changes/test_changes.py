@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.new_items.added import EXAMPLES_FILE, Added
+from components.item_changes.changes import EXAMPLES_FILE, Changes
 from components.servable.catalogue import read_catalogue
 from schema.errors import DataError
 from tests import small_shop
@@ -25,8 +25,8 @@ def example(item_id, title):
     )
 
 
-def added():
-    return Added({}).plus(
+def changes():
+    return Changes({}).plus(
         [b"n2", b"n1"],
         [example("n2", "新二"), example("n1", "新一")],
         np.array([[1, 2], [3, 4]], np.float32),
@@ -34,7 +34,7 @@ def added():
 
 
 def test_later_rows_stand_in_at_the_same_place():
-    more = added().plus(
+    more = changes().plus(
         [b"n2", b"n3"], [b"x", b"y"], np.zeros([2, 2], np.float32)
     )
     assert list(more.items) == [b"n2", b"n1", b"n3"]
@@ -44,31 +44,31 @@ def test_later_rows_stand_in_at_the_same_place():
 
 
 def test_read_as_written(tmp_path):
-    added().write(tmp_path / "added")
-    again = Added.read(tmp_path / "added")
+    changes().write(tmp_path / "changes")
+    again = Changes.read(tmp_path / "changes")
     assert list(again.items) == [b"n2", b"n1"]
-    assert again.examples == added().examples
-    np.testing.assert_array_equal(again.vectors, added().vectors)
-    assert Added({}).vectors.shape == (0, 0)
+    assert again.examples == changes().examples
+    np.testing.assert_array_equal(again.vectors, changes().vectors)
+    assert Changes({}).vectors.shape == (0, 0)
 
 
 def test_what_is_broken_is_named(tmp_path):
-    with pytest.raises(DataError, match="were added before"):
-        Added.read(tmp_path)
-    added().write(tmp_path / "added")
-    (tmp_path / "added" / EXAMPLES_FILE).write_bytes(b"no")
-    with pytest.raises(DataError, match="were added before"):
-        Added.read(tmp_path / "added")
+    with pytest.raises(DataError, match="was changed of the items before"):
+        Changes.read(tmp_path)
+    changes().write(tmp_path / "changes")
+    (tmp_path / "changes" / EXAMPLES_FILE).write_bytes(b"no")
+    with pytest.raises(DataError, match="was changed of the items before"):
+        Changes.read(tmp_path / "changes")
 
 
 def test_the_added_row_counts_in_a_catalogue(tmp_path):
     small_shop.write_catalogue(tmp_path / "base")
-    more = added().plus([b"i3"], [example("i3", "换新")], np.zeros([1, 2]))
+    more = changes().plus([b"i3"], [example("i3", "换新")], np.zeros([1, 2]))
     more.write_catalogue(tmp_path / "base" / "Split-all", tmp_path / "all")
     columns = read_catalogue(tmp_path / "all", [b"i3", b"n1", b"i4"])
     titles = [title.decode() for title in columns.titles]
     assert titles == ["换新", "新一", small_shop.TITLES[4]]
     assert columns.in_stock.tolist() == [True, True, True]
     base = tmp_path / "base" / "Split-all"
-    assert not list(base.glob("*added*"))
+    assert not list(base.glob("*changed*"))
     assert tf.io.gfile.exists(str(tmp_path / "all" / EXAMPLES_FILE))
