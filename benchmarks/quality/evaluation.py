@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from benchmarks.quality.sequences import Score, Sequences, Split
 from components.retrieval_evaluator import evaluation as pipeline
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models.metrics import retrieval
+from models.metrics import popularity, retrieval
 
 # Of the figures by slice.
-LONG_TAIL_EVENTS = pipeline.TAIL_EVENTS
+LONG_TAIL_EVENTS = popularity.TAIL_EVENTS
 # What is chosen by.
 CHOICE = "ndcg@10"
 _SETTINGS = RetrievalEvaluationSettings(exclude_seen=True)

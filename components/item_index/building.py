@@ -11,6 +11,7 @@ import tensorflow_text  # noqa: F401  (registers the ops of the text encoder)
 
 from models.index import blocks, scann
 from models.index.settings import IndexSettings
+from models.metrics.popularity import of_the_head
 from models.requests import from_examples
 from schema.errors import DataError
 
@@ -58,14 +59,18 @@ def build(
             f"item_ids() {len(item_ids)}; they must be the same"
         )
     queries = query_vectors(model, query_splits, settings)
-    index = scann.train(vectors, queries, settings)
+    tail = ~of_the_head(model.choices().numpy())
+    index = scann.train(vectors, queries, settings, tail)
     folder.mkdir(parents=True, exist_ok=True)
     index.save(folder / SCANN_FOLDER)
     np.save(folder / VECTORS_FILE, vectors)
     kind = settings.resolve_kind(len(vectors))
-    measured = {f"recall@{settings.k}": index.plan.recall}
+    measured = {
+        f"recall@{settings.k}": index.plan.recall,
+        f"tail_recall@{settings.k}": index.plan.tail_recall,
+    }
     if kind == "blocks":
-        measured = _build_blocks(vectors, queries, folder, settings)
+        measured = _build_blocks(vectors, queries, folder, settings, tail)
     write_item_ids(folder / ITEM_IDS_FILE, item_ids)
     facts = {
         "kind": kind,
@@ -87,13 +92,14 @@ def build(
     return facts
 
 
-def _build_blocks(vectors, queries, folder, settings):
+def _build_blocks(vectors, queries, folder, settings, tail):
     """Writes `blocks.npz`; returns what stands of it in `index.json`."""
     leaves = scann.leaves_of(folder / SCANN_FOLDER, len(vectors))
-    cut = blocks.make(vectors, leaves, queries, settings)
+    cut = blocks.make(vectors, leaves, queries, settings, tail)
     cut.save(folder)
     return {
         f"recall@{settings.k}": cut.recall,
+        f"tail_recall@{settings.k}": cut.tail_recall,
         "blocks": len(cut.rows),
         "blocks_searched": cut.searched,
     }

@@ -63,10 +63,13 @@ def checks(
     return [
         *_retrieval_checks(settings, retrieval),
         *_ranking_checks(settings, ranking),
-        _at_least(
-            "index.recall@100",
-            index.get("recall@100"),
-            settings.min_index_recall_at_100,
+        *(
+            _at_least(
+                f"index.{name}",
+                index.get(name),
+                settings.min_index_recall_at_100,
+            )
+            for name in ("recall@100", "tail_recall@100")
         ),
         *_serving_checks(settings, serving),
     ]

@@ -23,7 +23,7 @@ class GateSettings(Settings):
         saying the mean label always, above 0; the value must stay below it.
       min_positives: Positives from which on a head is judged, at least 1.
       min_index_recall_at_100: Share of the exact first hundred that the index
-        finds, 0 to 1.
+        finds, of all and of those of the long tail, 0 to 1.
       max_milliseconds: Median latency of any signature; 0 does not check.
     """
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from models.baselines import Baseline
 from models.cooccurrence.sequences import ItemSequences
-from models.metrics import catalogue_order, intervals, retrieval
+from models.metrics import (
+    catalogue_order,
+    intervals,
+    popularity,
+    retrieval,
+)
 
 TOP = 10
-# An item is of the head when it is among the fifth most popular and has more
-# than these many training events; cold when it has none; else of the tail.
-HEAD_SHARE = 0.2
-TAIL_EVENTS = 5
 # Copies of a block of scores that ranking makes on the way.
 _COPIES = 4
 _MOST_ROWS = 1024
@@ -285,9 +286,8 @@ def make_slices(
             ("history 20+", 20, np.inf),
         )
     }
-    edge = np.quantile(train_counts, 1.0 - HEAD_SHARE)
     count = train_counts[targets]
-    head = (count > edge) & (count > TAIL_EVENTS)
+    head = popularity.of_the_head(train_counts)[targets]
     slices["target cold"] = count == 0
     slices["target tail"] = (count > 0) & ~head
     slices["target head"] = head

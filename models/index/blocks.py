@@ -33,16 +33,22 @@ class Blocks:
       means: float32 [blocks, d], of the vectors of each.
       searched: Blocks that a query looks into, those whose means fit best.
       recall: That was measured with so many.
+      tail_recall: The same of neighbours of the tail.
     """
 
     rows: NDArray[np.int32]
     means: NDArray[np.float32]
     searched: int
     recall: float
+    tail_recall: float
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes `blocks.npz`."""
-        plan = {"searched": self.searched, "recall": self.recall}
+        plan = {
+            "searched": self.searched,
+            "recall": self.recall,
+            "tail_recall": self.tail_recall,
+        }
         np.savez(
             folder / BLOCKS_FILE,
             rows=self.rows,
@@ -94,6 +100,7 @@ def make(
     leaves: NDArray[np.integer],
     queries: NDArray[np.float32],
     settings: IndexSettings,
+    tail: NDArray[np.bool_] | None = None,
 ) -> Blocks:
     """Cuts vectors into blocks and finds how many must be searched.
 
@@ -106,6 +113,8 @@ def make(
       leaves: int [N], the partition that each is in.
       queries: float32 [Q, d], Q at least 1, real query vectors.
       settings: Size of the blocks, recall asked for.
+      tail: bool [N], rows of which the recall must be reached too; none where
+        None.
 
     Raises:
       DataError: There is nothing to index or to measure with, or a vector is
@@ -115,16 +124,34 @@ def make(
     finite(queries, "query vectors")
     rows = split(vectors, leaves, settings.block_size)
     means = _means(vectors, rows)
-    searched, recall = _effort(vectors, rows, means, queries, settings)
+    ranks, neighbours = _block_ranks(vectors, rows, means, queries, settings)
+    if tail is None:
+        tail = np.zeros(len(vectors), bool)
+    of_tail = ranks[tail[neighbours]]
+    searched = max(
+        _effort(some, settings.recall_target) for some in (ranks, of_tail)
+    )
+    recall, tail_recall = (
+        float(np.mean(some < searched)) if some.size else 1.0
+        for some in (ranks, of_tail)
+    )
     logging.getLogger(__name__).info(
-        "%d blocks of %d, %.2f full; %d searched for a recall of %.4f",
+        "%d blocks of %d, %.2f full; %d searched for a recall of %.4f, of the "
+        "tail %.4f",
         len(rows),
         settings.block_size,
         (rows >= 0).mean(),
         searched,
         recall,
+        tail_recall,
     )
-    return Blocks(rows=rows, means=means, searched=searched, recall=recall)
+    return Blocks(
+        rows=rows,
+        means=means,
+        searched=searched,
+        recall=recall,
+        tail_recall=tail_recall,
+    )
 
 
 def split(
@@ -177,13 +204,13 @@ def _means(vectors, rows):
     return means.astype(np.float32)
 
 
-def _effort(vectors, rows, means, queries, settings):
-    """Returns how many blocks reach the recall asked for, and its value."""
+def _block_ranks(vectors, rows, means, queries, settings):
+    """Returns int [Q * k], places of the neighbours' blocks, and the rows."""
     block_of = np.empty(len(vectors), np.int64)
     block, place = np.nonzero(rows >= 0)
     block_of[rows[block, place]] = block
     k = min(settings.k, len(vectors))
-    ranks = []
+    ranks, neighbours = [], []
     step = max(1, _SCORES_AT_ONCE // len(means))
     for first in range(0, len(queries), step):
         part = queries[first : first + step]
@@ -193,7 +220,13 @@ def _effort(vectors, rows, means, queries, settings):
         np.put_along_axis(rank, order, np.broadcast_to(every, order.shape), 1)
         nearest = exact_neighbours(vectors, part, k)
         ranks.append(np.take_along_axis(rank, block_of[nearest], 1).ravel())
-    found = np.sort(np.concatenate(ranks))
-    wanted = int(np.ceil(settings.recall_target * len(found))) - 1
-    searched = int(found[wanted]) + 1
-    return searched, float(np.mean(found < searched))
+        neighbours.append(nearest.ravel())
+    return np.concatenate(ranks), np.concatenate(neighbours)
+
+
+def _effort(ranks, recall):
+    """Returns how many blocks reach the recall; 1 where nothing is asked."""
+    if not ranks.size:
+        return 1
+    wanted = int(np.ceil(recall * len(ranks))) - 1
+    return int(np.sort(ranks)[wanted]) + 1

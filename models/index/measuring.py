@@ -39,6 +39,7 @@ def measure_recall(
     queries: np.ndarray,
     found: np.ndarray,
     expected: np.ndarray,
+    counted: np.ndarray | None = None,
 ) -> float:
     """Returns the share of the best k scores that were reached.
 
@@ -50,13 +51,19 @@ def measure_recall(
       queries: float32 [Q, d].
       found: int [Q, k], distinct rows, -1 where nothing was found.
       expected: int [Q, k], the rows of exact search.
+      counted: bool [N], which rows count; all where None. 1 is returned where
+        none of those is expected.
     """
-    share = np.empty(len(queries))
+    if counted is None:
+        counted = np.ones(len(vectors), bool)
+    reached = 0
     for n, query in enumerate(queries):
         worst = (vectors[expected[n]] @ query).min()
-        scores = vectors[found[n][found[n] >= 0]] @ query
-        share[n] = (scores >= worst - _TIE * max(abs(worst), 1.0)).sum()
-    return float(share.mean() / expected.shape[1])
+        rows = found[n][found[n] >= 0]
+        near = vectors[rows] @ query >= worst - _TIE * max(abs(worst), 1.0)
+        reached += min((near & counted[rows]).sum(), counted[expected[n]].sum())
+    wanted = counted[expected].sum()
+    return float(reached / wanted) if wanted else 1.0
 
 
 def finite(vectors: np.ndarray, what: str) -> None:

@@ -37,7 +37,9 @@ def test_blocks_of_other_vectors_are_told(vectors):
     rows = np.random.default_rng(1).permutation(ROWS).astype(np.int32)
     rows = rows.reshape(-1, 50)
     means = vectors[rows].mean(1)
-    blocks = Blocks(rows=rows, means=means, searched=4, recall=0.95)
+    blocks = Blocks(
+        rows=rows, means=means, searched=4, recall=0.95, tail_recall=0.95
+    )
     in_stock = np.ones(ROWS, bool)
     index = BlocksIndex(ExactIndex(vectors), blocks)
     found = measured(index, vectors, in_stock, blocks.recall)

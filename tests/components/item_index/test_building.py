@@ -39,6 +39,7 @@ def test_reports_what_was_measured(shop, built):
     # The split that is absent gives way to the next.
     assert index["queries"] == 40
     assert 0.95 <= index["recall@100"] <= 1
+    assert 0.95 <= index["tail_recall@100"] <= 1
     assert 1 <= index["leaves_searched"] <= index["leaves"]
 
 

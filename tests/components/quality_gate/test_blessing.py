@@ -23,7 +23,7 @@ def folders(tmp_path, evaluation_dir):
                 "item_knn": _model(0.2),
             },
         },
-        "index.json": {"recall@100": 0.99},
+        "index.json": {"recall@100": 0.99, "tail_recall@100": 0.99},
         "report.json": {"signatures": {}},
     }
     for name, content in reports.items():
@@ -48,6 +48,7 @@ def test_a_good_model_is_passed_with_every_check_listed(folders, tmp_path):
         "ranking.click.auc",
         "ranking.click.log_loss",
         "index.recall@100",
+        "index.tail_recall@100",
     }
 
 
@@ -58,7 +59,7 @@ def test_every_failure_is_named_and_written_first(folders, tmp_path):
     with pytest.raises(GateError) as error:
         run_gate(folders, str(tmp_path / "blessing"), strict)
     text = str(error.value)
-    assert "2 of 9 checks failed" in text
+    assert "2 of 10 checks failed" in text
     assert "ranking.click.auc is 0.8" in text
     assert "must be at least 0.99" in text
     assert "(0.3000 against 0.2000), must be at least 2" in text

@@ -71,6 +71,33 @@ def test_the_recall_asked_for_is_reached_on_other_queries(shop):
     assert (scores.numpy() <= best.numpy() + 1e-5).all()
 
 
+def test_the_tail_is_searched_for_as_long_as_it_takes():
+    """Its rows lie between the groups, where the means of blocks say less."""
+    rng = np.random.default_rng(3)
+    vectors, group = clustered(rng, 4000)
+    tail = rng.random(4000) < 0.1
+    between = rng.normal(size=(tail.sum(), DIMENSION))
+    vectors[tail] = between / np.linalg.norm(between, axis=1, keepdims=True)
+    queries, _ = clustered(rng, 100)
+    whole = make(vectors, group, queries, SETTINGS)
+    both = make(vectors, group, queries, SETTINGS, tail)
+    nearest = np.argsort(-queries @ vectors.T, axis=1)[:, : SETTINGS.k]
+    everything = tf.ones([100, 4000], tf.bool)
+
+    def of_tail(blocks):
+        index = BlocksIndex(ExactIndex(vectors), blocks)
+        rows, _ = index.search(queries, SETTINGS.k, everything)
+        pairs = zip(rows.numpy(), nearest, strict=True)
+        found = sum(tail[np.intersect1d(a, b)].sum() for a, b in pairs)
+        return found / tail[nearest].sum()
+
+    assert of_tail(whole) < SETTINGS.recall_target
+    assert of_tail(both) >= SETTINGS.recall_target
+    assert both.tail_recall == pytest.approx(of_tail(both), abs=0.01)
+    assert both.searched > whole.searched
+    assert both.recall >= whole.recall
+
+
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
 @pytest.mark.parametrize("by_group", [False, True])
 def test_a_filter_costs_no_recall_and_fills_all_slots(shop, share, by_group):
