@@ -176,7 +176,8 @@ def _ask(
     place = report.place("servable")
     version = report.values.get("servable", {}).get("version", "")
     return _Output(
-        call(Recommender(place)), str(version or pathlib.Path(place).name)
+        call(Recommender(place, one_call=True)),
+        str(version or pathlib.Path(place).name),
     )
 
 

@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf import message
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import config_pb2
 
 from schema.errors import DataError
 from serving import calls, op_libraries
+from serving.model_server.errors import ServingError
+from serving.model_server.servable import Servable
 
 
 class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
@@ -21,38 +21,36 @@ class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
     empty id.
     """
 
-    def __init__(self, servable_dir: str | pathlib.Path):
+    def __init__(
+        self, servable_dir: str | pathlib.Path, *, one_call: bool = False
+    ):
         """Loads a version folder.
 
         Args:
           servable_dir: The SavedModel, `<serving>/daogou/<version>`.
+          one_call: Whether so few calls follow that the graph is not worth
+            being optimised, which takes longer than they do.
 
         Raises:
           DataError: There is none, or it cannot be loaded.
           MissingDependencyError: It needs ScaNN, which is not installed.
         """
         folder = pathlib.Path(servable_dir)
-        try:
-            text = (folder / op_libraries.SAVED_MODEL_FILE).read_bytes()
-            op_libraries.register(folder)
-        except OSError as error:
+        if not (folder / op_libraries.SAVED_MODEL_FILE).is_file():
             raise DataError(
                 f"{folder} is no version of the model: "
                 f"{op_libraries.SAVED_MODEL_FILE} cannot be read"
-            ) from error
+            )
+        config = config_pb2.ConfigProto()
+        if one_call:
+            rewriting = config.graph_options.rewrite_options
+            rewriting.disable_meta_optimizer = True
         try:
-            graph = saved_model_pb2.SavedModel.FromString(text).meta_graphs[0]
-            self._definitions = graph.signature_def
-            # Signatures live as long as what they were loaded with.
-            self._model = tf.saved_model.load(str(folder))
-        except (
-            tf.errors.OpError,
-            message.DecodeError,
-            IndexError,
-            OSError,
-            ValueError,
-        ) as error:
-            raise DataError(f"{folder} cannot be loaded: {error}") from error
+            self._servable = Servable(str(folder), session_config=config)
+        except ServingError as error:
+            raise DataError(
+                f"{folder} cannot be loaded: {error.message}"
+            ) from error
 
     def _ask(
         self,
@@ -60,26 +58,24 @@ class Recommender(calls.TypedCalls[dict[str, np.ndarray]]):
         inputs: Mapping[str, np.ndarray],
         slots: calls.Slots = None,
     ) -> dict[str, np.ndarray]:
-        if signature not in self._definitions:
+        definition = self._servable.signatures.get(signature)
+        if definition is None:
             raise DataError(
                 f"the servable has no signature {signature!r}; it has "
-                + ", ".join(sorted(self._definitions))
+                + ", ".join(sorted(self._servable.signatures))
             )
-        wanted = self._definitions[signature].inputs
+        wanted = definition.inputs
         if "k" in wanted and not wanted["k"].tensor_shape.dim:
             raise DataError(
                 f"{signature}: k has no rows in this servable, which an "
                 "earlier version of Daogou exported; run the pipeline again"
             )
-        tensors = {
-            key: tf.constant(inputs[key], info.dtype)
-            for key, info in wanted.items()
-        }
         try:
-            answer = self._model.signatures[signature](**tensors)
-        except tf.errors.InvalidArgumentError as error:
+            answer = self._servable.answer(
+                signature, {key: inputs[key] for key in wanted}
+            )
+        except ServingError as error:
             raise DataError(
                 f"{signature}: {calls.refusal(error.message)}"
             ) from error
-        outputs = {key: value.numpy() for key, value in answer.items()}
-        return calls.cut(outputs, slots)
+        return calls.cut(answer, slots)

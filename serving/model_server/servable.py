@@ -17,8 +17,13 @@ from tensorflow.core.protobuf import (
 )
 from tensorflow.python.client import pywrap_tf_session
 
-from serving import op_libraries
-from serving.model_server.errors import ServingError, not_found, of
+from serving import op_libraries, tensors
+from serving.model_server.errors import (
+    ServingError,
+    invalid_argument,
+    not_found,
+    of,
+)
 
 # A SignatureDef; generated messages have no types.
 Signature: typing.TypeAlias = typing.Any
@@ -115,6 +120,47 @@ class Servable:
         except tf.errors.OpError as error:
             raise of(error) from error
 
+    def answer(
+        self, name: str, inputs: typing.Mapping[str, typing.Any]
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature, with no request around it.
+
+        Args:
+          name: Of the signature.
+          inputs: Arrays, or what becomes such, by input; the signature's
+            defaults stand in for those that are not given.
+
+        Returns:
+          Arrays by output.
+
+        Raises:
+          ServingError: There is no such signature or input, one is missing,
+            or the graph refuses.
+        """
+        signature = self.signatures.get(name)
+        if signature is None:
+            raise not_found(
+                f"no signature {name!r}; there are "
+                + ", ".join(sorted(self.signatures))
+            )
+        given = {
+            key: tensors.decode(proto)
+            for key, proto in signature.defaults.items()
+        } | dict(inputs)
+        if given.keys() != signature.inputs.keys():
+            wrong = sorted(given.keys() ^ signature.inputs.keys())
+            raise invalid_argument(
+                f"{name}: inputs that are missing or unknown: "
+                + ", ".join(wrong)
+            )
+        feeds = [
+            (info.name, np.asarray(given[key], _numpy_type(info)))
+            for key, info in signature.inputs.items()
+        ]
+        outputs = signature.outputs
+        values = self.run(feeds, [info.name for info in outputs.values()])
+        return dict(zip(outputs, map(np.asarray, values), strict=True))
+
     def acquire(self) -> bool:
         """Takes the servable into use; false when it is being closed."""
         with self._changed:
@@ -158,6 +204,10 @@ class Servable:
             return self._graph.get_tensor_by_name(name)._as_tf_output()
         except (KeyError, ValueError) as error:
             raise not_found(f"Tensor {name!r} is not in the graph") from error
+
+
+def _numpy_type(info):
+    return tf.as_dtype(info.dtype).as_numpy_dtype
 
 
 def _read(path: str, tags: typing.Collection[str]):
