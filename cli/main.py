@@ -19,6 +19,7 @@ from schema.version import VERSION
 # Name of a command and where it stands, in the order in which help lists them.
 COMMANDS = {
     "run": "cli.run:run",
+    "tune": "cli.tune:tune",
     "report": "cli.report:report",
     "users": "cli.ask:users",
     "recommend": "cli.ask:recommend",
@@ -40,6 +41,7 @@ DEBUG = "--debug"
 # What only the extra `pipeline` of setup.py brings.
 PIPELINE_PACKAGES = {
     "apache_beam",
+    "keras_tuner",
     "kfp",
     "matplotlib",
     "ml_metadata",

@@ -65,6 +65,11 @@ SAMPLE_QUERIES = {
     help="Train the text encoder with the model: by adapters, its top layers, "
     "or all of it. Takes several times as long.",
 )
+@click.option(
+    "--tuned",
+    is_flag=True,
+    help="Train with what `daogou tune` found for this preset.",
+)
 @click.option("--no-cache", is_flag=True, help="Run every node anew.")
 @click.option(
     "--verbose",
@@ -85,6 +90,7 @@ def run(
     encoder: str | None,
     preprocess: str | None,
     fine_tune: str | None,
+    tuned: bool,
     no_cache: bool,
     verbose: bool,
     data_only: bool,
@@ -97,7 +103,41 @@ def run(
     if data_only:
         _prepare_only(preset, data, runs, seed)
         return
-    text_models = _text_models(encoder, preprocess)
+    found = run_and_show(
+        preset,
+        runs,
+        data=data,
+        seed=seed,
+        text_models=_text_models(encoder, preprocess),
+        fine_tune=fine_tune,
+        tuned=tuned,
+        use_cache=not no_cache,
+        verbose=verbose,
+    )
+    click.echo("\nTry next:")
+    # As it was called, where the environment is not the shell's own.
+    program = "daogou" if shutil.which("daogou") else sys.argv[0]
+    for command in next_commands(found, runs):
+        click.echo(f"  {program} {command}")
+
+
+def run_and_show(
+    preset: str,
+    runs: pathlib.Path,
+    *,
+    tuned: bool = False,
+    verbose: bool = False,
+    **how: typing.Any,
+) -> "RunReport":
+    """Runs the pipeline, shows how it goes and what came out.
+
+    Args:
+      preset: What is run.
+      runs: Folder of all runs.
+      tuned: Whether the Trainer gets what `daogou tune` found.
+      verbose: Whether what the libraries print is shown.
+      **how: As `pipeline.local_runner.run` takes it.
+    """
     from cli.display import open_display
     from cli.reports import print_metrics, read_report
     from cli.terminal import output_console, progress_console
@@ -107,27 +147,17 @@ def run(
         # The import takes seconds; the clock already runs.
         from pipeline import local_runner
 
+        if tuned:
+            how["tuning"] = local_runner.last_tuning(runs, preset)
         result = local_runner.run(
-            preset=preset,
-            data=data,
-            runs=runs,
-            seed=seed,
-            text_models=text_models,
-            fine_tune=fine_tune,
-            use_cache=not no_cache,
-            verbose=verbose,
-            on_event=on_event,
+            preset, runs=runs, verbose=verbose, on_event=on_event, **how
         )
     found = read_report(pathlib.Path(result.report_path), preset)
     print_metrics(output_console(), found)
     click.echo(f"report: {found.path.with_suffix('.html')}")
     if result.pushed_version:
         click.echo(f"pushed: version {result.pushed_version}")
-    click.echo("\nTry next:")
-    # As it was called, where the environment is not the shell's own.
-    program = "daogou" if shutil.which("daogou") else sys.argv[0]
-    for command in next_commands(found, runs):
-        click.echo(f"  {program} {command}")
+    return found
 
 
 def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:

@@ -26,6 +26,7 @@ from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
+from models.tuning import space
 from schema.errors import DataError
 from schema.settings import SettingsError
 
@@ -84,6 +85,58 @@ def train(
       SettingsError: The text encoder cannot be trained so.
     """
     fine_tuning = fine_tuning or FineTuningSettings()
+    fitted = fit(sources, run_dir, settings, training, fine_tuning)
+    export.save(
+        export.TrainedModel(
+            fitted.model,
+            tft.TFTransformOutput(sources.transform_graph),
+            tft.TFTransformOutput(sources.item_transform_graph),
+            fitted.encoder,
+        ),
+        model_dir,
+    )
+    fitting.write_history(os.path.join(run_dir, "history.json"), fitted.history)
+    return fitted.history
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What training made.
+
+    Attributes:
+      model: With its items frozen.
+      history: A row an epoch of `retrieval`, of `ranking`; and `neighbours`.
+      encoder: Of texts; None where there are none.
+    """
+
+    model: Recommender
+    history: dict[str, list[dict]]
+    encoder: tf.Module | None
+
+
+def fit(
+    sources: Sources,
+    run_dir: str,
+    settings: ModelSettings,
+    training: TrainingSettings,
+    fine_tuning: FineTuningSettings,
+    *,
+    ranking: bool = True,
+) -> Fitted:
+    """Trains, and writes nothing but logs and the text encoder.
+
+    Args:
+      sources: As for `train`.
+      run_dir: As for `train`.
+      settings: As for `train`.
+      training: As for `train`.
+      fine_tuning: As for `train`.
+      ranking: Whether the ranking heads are trained.
+
+    Raises:
+      DataError: As `train`.
+      SettingsError: As `train`.
+    """
     if training.jit_compile and fine_tuning.mode != FROZEN:
         raise SettingsError(
             f"FineTuningSettings.mode is {fine_tuning.mode!r} and "
@@ -96,25 +149,21 @@ def train(
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(precision)
     try:
-        model, history, encoder = _fit(
-            sources, run_dir, settings, training, fine_tuning
+        return _fit(
+            sources,
+            run_dir,
+            settings,
+            training,
+            fine_tuning,
+            ranking=ranking,
         )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    export.save(
-        export.TrainedModel(
-            model,
-            tft.TFTransformOutput(sources.transform_graph),
-            tft.TFTransformOutput(sources.item_transform_graph),
-            encoder,
-        ),
-        model_dir,
-    )
-    fitting.write_history(os.path.join(run_dir, "history.json"), history)
-    return history
 
 
-def _fit(sources, run_dir, settings, training, fine_tuning):
+def _fit(
+    sources, run_dir, settings, training, fine_tuning, *, ranking
+) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
     columns = read_items(_files(sources.items, "all"))
     items = ItemTable(
@@ -166,19 +215,22 @@ def _fit(sources, run_dir, settings, training, fine_tuning):
         )
     }
     history["neighbours"] = fit_neighbours(model, sequences, training)
-    history["ranking"] = _fit_ranking(
-        model,
-        _files(sources.examples, "train"),
-        lambda batch: inputs.ranking_inputs(
-            batch, settings, items.lookup, query_lookup
-        ),
-        training,
-        run_dir,
-    )
+    if ranking:
+        history["ranking"] = _fit_ranking(
+            model,
+            _files(sources.examples, "train"),
+            lambda batch: inputs.ranking_inputs(
+                batch, settings, items.lookup, query_lookup
+            ),
+            training,
+            run_dir,
+        )
     if live_text is None:
-        return model, history, _text_encoder(about)
-    live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
-    return model, history, live_text.tuning.encoder
+        encoder = _text_encoder(about)
+    else:
+        live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
+        encoder = live_text.tuning.encoder
+    return Fitted(model=model, history=history, encoder=encoder)
 
 
 def _files(folder, split):
@@ -344,29 +396,45 @@ def _load_encoder(named):
     )
 
 
+def sources_of(fn_args) -> Sources:
+    """Returns the folders that TFX's Trainer or Tuner hands over.
+
+    Args:
+      fn_args: `tfx.components.FnArgs`. `components.trainer` adds to its
+        `custom_config`: `transformed_examples`, `transformed_items`,
+        `item_transform_graph`, `text_vectors`.
+    """
+    config = fn_args.custom_config
+    return Sources(
+        examples=config["transformed_examples"],
+        transform_graph=fn_args.transform_graph_path,
+        items=config["transformed_items"],
+        item_transform_graph=config["item_transform_graph"],
+        text_vectors=config["text_vectors"],
+    )
+
+
 def run_fn(fn_args) -> None:
     """Trains as TFX's Trainer asks (`run_fn`).
 
     Args:
-      fn_args: `tfx.components.FnArgs`. Its `custom_config` has
-        `model_settings`, `training_settings` and, unless the text encoder
-        stays as it is, `fine_tuning_settings` (JSON), and the folders that
-        `components.trainer` adds: `transformed_examples`, `transformed_items`,
-        `item_transform_graph`, `text_vectors`.
+      fn_args: As for `sources_of`; its `custom_config` has `model_settings`,
+        `training_settings` and, unless the text encoder stays as it is,
+        `fine_tuning_settings` (JSON). `hyperparameters`, where a Tuner found
+        some, stand in for those settings.
     """
     config = fn_args.custom_config
-    train(
-        Sources(
-            examples=config["transformed_examples"],
-            transform_graph=fn_args.transform_output,
-            items=config["transformed_items"],
-            item_transform_graph=config["item_transform_graph"],
-            text_vectors=config["text_vectors"],
-        ),
-        fn_args.serving_model_dir,
-        fn_args.model_run_dir,
+    settings, training = space.apply(
+        (fn_args.hyperparameters or {}).get("values", {}),
         ModelSettings.from_json(config["model_settings"]),
         TrainingSettings.from_json(config["training_settings"]),
+    )
+    train(
+        sources_of(fn_args),
+        fn_args.serving_model_dir,
+        fn_args.model_run_dir,
+        settings,
+        training,
         fine_tuning=FineTuningSettings.from_json(
             config.get("fine_tuning_settings", "{}")
         ),

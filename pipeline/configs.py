@@ -17,6 +17,7 @@ from models.serving_graph.settings import ServableSettings
 from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.settings import TextSettings
+from models.tuning.settings import TuningSettings
 from schema.contract import REQUIRED_TABLES
 from schema.settings import Settings
 
@@ -35,6 +36,8 @@ class PipelineConfig:
       simulated: Whether the data is made up; reports say so.
       tables: Which tables of the contract there are.
       mall: Of the simulation; None for other sources.
+      tuning: Search for the settings of `model` and `training` that the
+        Trainer gets; None for those as they are.
 
     The other attributes are the settings of the node of that name.
     """
@@ -59,6 +62,7 @@ class PipelineConfig:
     servable: ServableSettings
     serving_validator: ServingValidatorSettings
     gate: GateSettings
+    tuning: TuningSettings | None = None
 
     @property
     def pipeline_name(self) -> str:

@@ -59,6 +59,7 @@ def compile_pipeline(
         pipeline_root=f"{root}/artifacts",
         serving_dir=serving,
         text_cache_dir=f"{root}/text_cache",
+        tuning_dir=f"{root}/tuning",
     )
     runner = tfx.orchestration.experimental
     runner.KubeflowV2DagRunner(

@@ -14,12 +14,13 @@ import sys
 import time
 import traceback
 
+from models.tuning.settings import TuningSettings
 from pipeline import presets, progress
 from pipeline.places import Places, local_places
 from pipeline.records import NodeRecord
 from pipeline.schemas import write_schemas
 from pipeline.source import prepare_data, tables_in
-from schema.errors import DaogouError
+from schema.errors import DaogouError, DataError
 
 
 class NodeFailedError(DaogouError):
@@ -49,6 +50,7 @@ def run(
     seed: int | None = None,
     text_models: tuple[str, str] | None = None,
     fine_tune: str | None = None,
+    tuning: TuningSettings | None = None,
     use_cache: bool = True,
     verbose: bool = False,
     on_event: progress.Listener = lambda event: None,
@@ -63,6 +65,7 @@ def run(
       text_models: Replace the preset's text encoder: handles of its
         preprocess and encoder models, as in `TextSettings`.
       fine_tune: Replaces the preset's mode of `FineTuningSettings`.
+      tuning: Searches for settings of model and training first.
       use_cache: Whether nodes may reuse what they made in an earlier run.
       verbose: Leaves what TensorFlow, Beam and TFX print on the screen
         instead of in `run.log`.
@@ -86,8 +89,10 @@ def run(
         )
         config = dataclasses.replace(config, text=text)
     if fine_tune is not None:
-        tuning = dataclasses.replace(config.fine_tuning, mode=fine_tune)
-        config = dataclasses.replace(config, fine_tuning=tuning)
+        fine_tuning = dataclasses.replace(config.fine_tuning, mode=fine_tune)
+        config = dataclasses.replace(config, fine_tuning=fine_tuning)
+    if tuning is not None:
+        config = dataclasses.replace(config, tuning=tuning)
     places = local_places(runs, preset)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run_dir = pathlib.Path(os.path.abspath(runs)) / preset / stamp
@@ -121,6 +126,8 @@ def run(
     if failure is not None:
         raise failure
     _point_latest(run_dir)
+    if tuning is not None:
+        _keep_tuning(places, tuning)
     result = RunResult(
         report_path=report_path,
         pushed_version=newest_version(places) or "",
@@ -134,6 +141,35 @@ def run(
         )
     )
     return result
+
+
+def last_tuning(runs: pathlib.Path, preset: str) -> TuningSettings:
+    """Returns the search whose run finished last.
+
+    Run again with the same data and code, it is in the cache, and the Trainer
+    gets what it found.
+
+    Raises:
+      DataError: None has finished.
+    """
+    path = _tuning_file(local_places(runs, preset))
+    if not path.exists():
+        raise DataError(
+            f"{path} is not there: nothing was tuned for {preset}; "
+            f"`daogou tune --preset {preset}` does it"
+        )
+    return TuningSettings.from_json(path.read_text(encoding="utf-8"))
+
+
+def _keep_tuning(places, tuning) -> None:
+    path = _tuning_file(places)
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.write_text(tuning.to_json(), encoding="utf-8")
+    fresh.replace(path)
+
+
+def _tuning_file(places) -> pathlib.Path:
+    return pathlib.Path(places.tuning_dir, "settings.json")
 
 
 def newest_version(places: Places) -> str | None:

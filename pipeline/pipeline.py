@@ -23,6 +23,7 @@ from components.servable.component import Servable
 from components.serving_validator.component import ServingValidator
 from components.text_embedding.component import TextEmbedding
 from components.trainer.component import RecommenderTrainer
+from components.tuner.component import RecommenderTuner
 from pipeline.code_digest import code_digest
 from pipeline.configs import PipelineConfig
 from pipeline.places import Places
@@ -96,19 +97,26 @@ def create_pipeline(
     behavior_schema, behavior_transform = _transform(
         "Behavior", behavior.outputs["examples"], schemas["behavior"], config
     )
+    to_learn_from = {
+        "examples": behavior_transform.outputs["transformed_examples"],
+        "transform_graph": behavior_transform.outputs["transform_graph"],
+        "item_transform_graph": item_transform.outputs["transform_graph"],
+        "transformed_items": item_transform.outputs["transformed_examples"],
+        "text_vectors": text.outputs["text_vectors"],
+    }
+    tuner = _tuner(config, places, to_learn_from)
     trainer = RecommenderTrainer(
         run_fn="models.trainer.run_fn",
-        examples=behavior_transform.outputs["transformed_examples"],
-        transform_graph=behavior_transform.outputs["transform_graph"],
-        item_transform_graph=item_transform.outputs["transform_graph"],
-        transformed_items=item_transform.outputs["transformed_examples"],
-        text_vectors=text.outputs["text_vectors"],
+        **to_learn_from,
         custom_config={
             "model_settings": config.model.to_json(),
             "training_settings": config.training.to_json(),
             "fine_tuning_settings": config.fine_tuning.to_json(),
             "code_digest": code_digest("models.trainer"),
         },
+        hyperparameters=tuner.outputs["best_hyperparameters"]
+        if tuner
+        else None,
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["eval"]),
     ).with_id("Trainer")
@@ -164,6 +172,7 @@ def create_pipeline(
     )
     nodes += [data_gate, catalogue, behavior, text]
     nodes += [item_schema, item_transform, behavior_schema, behavior_transform]
+    nodes += [tuner] if tuner else []
     nodes += [trainer, evaluator, retrieval, index, servable, validator]
     nodes += [gate, pusher]
     return tfx.dsl.Pipeline(
@@ -180,6 +189,23 @@ def create_pipeline(
         ),
         beam_pipeline_args=list(beam_args),
     )
+
+
+def _tuner(config, places, inputs):
+    """Returns the search for settings, None where there is none."""
+    if config.tuning is None:
+        return None
+    return RecommenderTuner(
+        tuner_fn="models.tuning.tuner.tuner_fn",
+        **inputs,
+        custom_config={
+            "model_settings": config.model.to_json(),
+            "training_settings": config.training.to_json(),
+            "tuning_settings": config.tuning.to_json(),
+            "tuning_dir": places.tuning_dir,
+            "code_digest": code_digest("models.tuning.tuner"),
+        },
+    ).with_id("Tuner")
 
 
 def _if_there(tables, name):

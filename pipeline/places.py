@@ -17,6 +17,7 @@ class Places:
         brings its own.
       serving_dir: The model's base path in TF Serving; versions go below.
       text_cache_dir: Vectors of texts already encoded, across runs.
+      tuning_dir: What searches for settings have tried.
     """
 
     data_dir: str
@@ -24,6 +25,7 @@ class Places:
     pipeline_root: str
     serving_dir: str
     text_cache_dir: str
+    tuning_dir: str
     metadata_path: str = ""
 
 
@@ -42,4 +44,5 @@ def local_places(runs: pathlib.Path, preset: str) -> Places:
         metadata_path=str(home / "pipeline" / "metadata.db"),
         serving_dir=str(home / "serving" / "daogou"),
         text_cache_dir=str(home.parent / "cache" / "text"),
+        tuning_dir=str(home / "pipeline" / "tuning"),
     )

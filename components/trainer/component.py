@@ -29,19 +29,28 @@ FOLDERS = {
 }
 
 
+# Inputs that TFX's Trainer and Tuner do not have.
+INPUTS = {
+    ITEM_TRANSFORM_GRAPH_KEY: ChannelParameter(
+        type=standard_artifacts.TransformGraph
+    ),
+    TRANSFORMED_ITEMS_KEY: ChannelParameter(type=standard_artifacts.Examples),
+    TEXT_VECTORS_KEY: ChannelParameter(type=TextVectors),
+}
+
+
+def folders_of(input_dict: dict[str, list[types.Artifact]]) -> dict[str, str]:
+    """Returns the folder of each input by its key of `FOLDERS`."""
+    return {
+        key: artifact_utils.get_single_uri(input_dict[source])
+        for key, source in FOLDERS.items()
+    }
+
+
 class RecommenderTrainerSpec(specs.TrainerSpec):
     """The Trainer's specification with three more inputs."""
 
-    INPUTS = {
-        **specs.TrainerSpec.INPUTS,
-        ITEM_TRANSFORM_GRAPH_KEY: ChannelParameter(
-            type=standard_artifacts.TransformGraph
-        ),
-        TRANSFORMED_ITEMS_KEY: ChannelParameter(
-            type=standard_artifacts.Examples
-        ),
-        TEXT_VECTORS_KEY: ChannelParameter(type=TextVectors),
-    }
+    INPUTS = {**specs.TrainerSpec.INPUTS, **INPUTS}
 
 
 class RecommenderTrainerExecutor(executor.GenericExecutor):
@@ -49,11 +58,10 @@ class RecommenderTrainerExecutor(executor.GenericExecutor):
 
     def _GetFnArgs(self, input_dict, output_dict, exec_properties):  # noqa: N802
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
-        folders = {
-            key: artifact_utils.get_single_uri(input_dict[source])
-            for key, source in FOLDERS.items()
+        fn_args.custom_config = {
+            **(fn_args.custom_config or {}),
+            **folders_of(input_dict),
         }
-        fn_args.custom_config = {**(fn_args.custom_config or {}), **folders}
         return fn_args
 
 
@@ -71,6 +79,7 @@ class RecommenderTrainer(Trainer):
       transformed_items: Transformed items, split `all`.
       text_vectors: `TextVectors` of items and queries.
       custom_config: What else `run_fn` reads: settings, code digest.
+      hyperparameters: That a Tuner found, if there is one.
       train_args: As the Trainer has it.
       eval_args: As the Trainer has it.
     """
@@ -88,6 +97,7 @@ class RecommenderTrainer(Trainer):
         transformed_items: types.BaseChannel,
         text_vectors: types.BaseChannel,
         custom_config: dict[str, Any],
+        hyperparameters: types.BaseChannel | None = None,
         train_args: trainer_pb2.TrainArgs | None = None,
         eval_args: trainer_pb2.EvalArgs | None = None,
     ):
@@ -98,6 +108,7 @@ class RecommenderTrainer(Trainer):
             item_transform_graph=item_transform_graph,
             transformed_items=transformed_items,
             text_vectors=text_vectors,
+            hyperparameters=hyperparameters,
             custom_config=json_utils.dumps(custom_config),
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),

@@ -13,6 +13,7 @@ PARTS = {
     "catalogue_report_dir": ("Catalogue", "report"),
     "behavior_report_dir": ("BehaviorLog", "report"),
     "histories_dir": ("BehaviorLog", "histories"),
+    "tuning_dir": ("Tuner", "tuner_results"),
     "model_run_dir": ("Trainer", "model_run"),
     "evaluation_dir": ("Evaluator", "evaluation"),
     "retrieval_dir": ("RetrievalEvaluator", "evaluation"),

@@ -50,6 +50,9 @@ def collect(results: RunResults) -> dict:
         facts["index"] = index
     if gate := read_json(results.blessing_dir, "gate.json"):
         facts["gate"] = gate
+    if trials := read_json(results.tuning_dir, "tuner_results.json"):
+        # The best first.
+        facts["tuning"] = trials
     if history := read_json(results.model_run_dir, "history.json"):
         facts["training"] = history
     if examples := read_json(results.retrieval_dir, "examples.json"):

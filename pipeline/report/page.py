@@ -13,6 +13,7 @@ from pipeline.report.sections import (
     section,
     table,
     training_section,
+    tuning_section,
 )
 from pipeline.report.theme import STYLE
 
@@ -34,6 +35,7 @@ def page(facts: dict, titles: dict[str, str]) -> str:
             ranking_section(facts),
             _gate_section(facts),
             data_section(facts),
+            tuning_section(facts),
             training_section(facts),
             _serving_section(facts),
             _nodes_section(facts),

@@ -41,6 +41,7 @@ class RunResults:
       catalogue_report_dir: DataReport of `Catalogue`.
       behavior_report_dir: DataReport of `BehaviorLog`.
       histories_dir: UserHistories.
+      tuning_dir: TunerResults, with `tuner_results.json`.
       model_run_dir: The Trainer's, with `history.json`.
       evaluation_dir: The Evaluator's (TFMA).
       retrieval_dir: RetrievalEvaluation.
@@ -64,6 +65,7 @@ class RunResults:
     catalogue_report_dir: str | None = None
     behavior_report_dir: str | None = None
     histories_dir: str | None = None
+    tuning_dir: str | None = None
     model_run_dir: str | None = None
     evaluation_dir: str | None = None
     retrieval_dir: str | None = None

@@ -169,6 +169,35 @@ def _data_rows(counts):
         yield f"examples, split {split}", examples
 
 
+def tuning_section(facts: dict) -> str:
+    """What was tried, the best first."""
+    trials = facts.get("tuning")
+    if not trials:
+        return ""
+    names = [name for name in trials[0] if name not in ("trial_id", "score")]
+    rows = [
+        [
+            number(trial["score"]),
+            *(
+                escape(
+                    f"{trial[name]:.4g}"
+                    if isinstance(trial[name], float)
+                    else str(trial[name])
+                )
+                for name in names
+            ),
+        ]
+        for trial in trials
+    ]
+    return section(
+        "Tuning",
+        "调参",
+        "Settings that were tried, by what they reached on choices held out "
+        "of the training period; the model was trained with the first.",
+        table(("held out", *names), rows, 0),
+    )
+
+
 def training_section(facts: dict) -> str:
     """The curves of both phases of training."""
     history = facts.get("training")

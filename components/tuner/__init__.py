@@ -1,0 +1,1 @@
+"""TFX's Tuner with the inputs of our Trainer."""

@@ -1,0 +1,39 @@
+"""How nodes hang together, before any of them runs."""
+
+import dataclasses
+
+import pytest
+
+from models.tuning.settings import TuningSettings
+from pipeline import local_runner, presets
+from pipeline.pipeline import create_pipeline
+from pipeline.places import local_places
+from schema.errors import DataError
+
+
+def nodes(tmp_path, **changes):
+    config = dataclasses.replace(presets.by_name("tiny"), **changes)
+    pipeline = create_pipeline(config, local_places(tmp_path, "tiny"))
+    return {node.id: node for node in pipeline.components}
+
+
+def test_the_trainer_takes_what_a_search_found(tmp_path):
+    found = nodes(tmp_path, tuning=TuningSettings(trials=3))
+    names = list(found)
+    assert names.index("Tuner") < names.index("Trainer")
+    taken = found["Trainer"].inputs["hyperparameters"]
+    assert taken is found["Tuner"].outputs["best_hyperparameters"]
+    text = found["Tuner"].exec_properties["custom_config"]
+    assert '\\"trials\\": 3' in text
+    assert str(tmp_path / "tiny" / "pipeline" / "tuning") in text
+
+
+def test_without_a_search_the_settings_are_the_preset_s(tmp_path):
+    found = nodes(tmp_path)
+    assert "Tuner" not in found
+    assert "hyperparameters" not in found["Trainer"].inputs
+
+
+def test_what_was_tuned_is_there_when_a_run_has_finished(tmp_path):
+    with pytest.raises(DataError, match="`daogou tune --preset tiny` does it"):
+        local_runner.last_tuning(tmp_path, "tiny")
