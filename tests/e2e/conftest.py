@@ -27,17 +27,29 @@ class Shop:
             check=False,
         )
 
-    def run(self, *words: str) -> str:
-        """Runs the pipeline to its end; returns what was printed."""
-        done = self.daogou("run", "--preset", "tiny", *words)
+    def run(self, *, program: str = "") -> str:
+        """Runs the pipeline to its end; returns what was printed.
+
+        Args:
+          program: Stands in for `daogou`.
+        """
+        done = subprocess.run(
+            self._command(program),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, self.explain(done)
         return done.stdout + done.stderr
 
-    def run_and_kill(self, node: str, *words: str) -> None:
+    def _command(self, program):
+        start = [sys.executable, "-c", program] if program else [DAOGOU]
+        return [*start, "run", "--preset", "tiny", "--runs", self.runs]
+
+    def run_and_kill(self, node: str, program: str) -> None:
         """Runs the pipeline and sends SIGKILL while `node` is running."""
-        command = [DAOGOU, "run", "--preset", "tiny", *words]
         with subprocess.Popen(
-            [*command, "--runs", self.runs],
+            self._command(program),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

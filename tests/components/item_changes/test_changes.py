@@ -43,9 +43,19 @@ def test_later_rows_stand_in_at_the_same_place():
     assert more.behind([b"i1", b"n1"]) == [b"i1", b"n1", b"n2", b"n3"]
 
 
+def test_what_was_removed_keeps_its_place_and_may_come_back():
+    gone = changes().without([b"n2", b"i1"])
+    assert gone.removed == {b"n2", b"i1"}
+    assert gone.behind([b"i1"]) == [b"i1", b"n2", b"n1"]
+    back = gone.plus([b"n2"], [b"x"], np.zeros([1, 2], np.float32))
+    assert back.removed == {b"i1"}
+    assert list(back.items) == [b"n2", b"n1"]
+
+
 def test_read_as_written(tmp_path):
-    changes().write(tmp_path / "changes")
+    changes().without([b"i9"]).write(tmp_path / "changes")
     again = Changes.read(tmp_path / "changes")
+    assert again.removed == {b"i9"}
     assert list(again.items) == [b"n2", b"n1"]
     assert again.examples == changes().examples
     np.testing.assert_array_equal(again.vectors, changes().vectors)
