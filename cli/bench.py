@@ -10,6 +10,7 @@ from cli import (
     bench_index,
     bench_items,
     bench_quality,
+    bench_ranking,
     bench_servable,
     bench_server,
     bench_student,
@@ -27,6 +28,7 @@ def bench() -> None:
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
+bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
