@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import trainer
+from models.metrics import ranking as metrics
 from models.settings import TrainingSettings
 from tests.models.conftest import MODEL
 
@@ -229,3 +231,45 @@ def test_one_seed_gives_one_model(tiny_shop, tmp_path):
             ]
         )
     assert rows[0] == rows[1]
+
+
+def test_labels_that_mean_nothing_teach_nothing(
+    tiny_shop, model, raw_ranking_examples, tmp_path
+):
+    """With labels of other impressions the heads say the mean, no more."""
+    examples = pathlib.Path(tiny_shop.examples)
+    [split] = (examples / "Split-train").iterdir()
+    records = list(tf.data.TFRecordDataset(str(split), "GZIP"))
+    parsed = [tf.train.Example.FromString(r.numpy()) for r in records]
+    order = np.random.default_rng(0).permutation(len(parsed))
+    for name in ("label_click", "label_buy"):
+        labels = [e.features.feature[name].float_list.value[0] for e in parsed]
+        for example, other in zip(parsed, order, strict=True):
+            values = example.features.feature[name].float_list.value
+            values[:] = [labels[other]]
+    shuffled = tmp_path / "examples" / "Split-train" / split.name
+    shuffled.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(shuffled), "GZIP") as writer:
+        for example in parsed:
+            writer.write(example.SerializeToString())
+    sequences = examples / "Split-sequence_train"
+    (shuffled.parents[1] / sequences.name).symlink_to(sequences)
+    trainer.train(
+        dataclasses.replace(tiny_shop, examples=str(tmp_path / "examples")),
+        str(tmp_path / "model"),
+        str(tmp_path / "run"),
+        SETTINGS,
+        dataclasses.replace(
+            TRAINING, max_epochs=10, ranking_epochs=4, learning_rate=1e-3
+        ),
+    )
+    spec = {"label_click": tf.io.FixedLenFeature([], tf.float32)}
+    labels = tf.io.parse_example(raw_ranking_examples, spec)["label_click"]
+    taught = tf.saved_model.load(str(tmp_path / "model"))
+    chances = taught.rank_examples(raw_ranking_examples)["click"]
+    # Not by AUC: it sees the sign of a slope of next to nothing.
+    prior = metrics.prior_log_loss(float(np.mean(labels)))
+    assert prior - 0.01 < metrics.log_loss(labels, chances) < prior + 0.05
+    assert np.std(chances) < 0.1
+    told = model.rank_examples(raw_ranking_examples)["click"]
+    assert metrics.log_loss(labels, told) < prior - 0.1
