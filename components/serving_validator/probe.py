@@ -57,10 +57,7 @@ class Probe:
         if "Scann>" in str(graph.meta_info_def.stripped_op_list):
             import scann  # noqa: F401  (registers its ops)
         begun = time.perf_counter()
-        # What a model server runs is a session too.
-        with tf.Graph().as_default() as of_servable:
-            self._session = tf.compat.v1.Session(graph=of_servable)
-            tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
+        self._model = tf.saved_model.load(str(folder))
         self.load_seconds = time.perf_counter() - begun
 
     def fail(self, what: str) -> None:
@@ -70,15 +67,14 @@ class Probe:
     def call(self, name: str, inputs: dict) -> dict[str, np.ndarray]:
         """Calls a signature."""
         self.calls += 1
-        definition = self.definitions[name]
-        feeds = {
-            info.name: inputs[key]
-            if key in inputs
-            else tf.make_ndarray(definition.defaults[key])
-            for key, info in definition.inputs.items()
-        }
-        fetches = {key: info.name for key, info in definition.outputs.items()}
-        return self._session.run(fetches, feeds)
+        specs = self.definitions[name].inputs
+        answer = self._model.signatures[name](
+            **{
+                key: tf.constant(value, tf.as_dtype(specs[key].dtype))
+                for key, value in inputs.items()
+            }
+        )
+        return {key: value.numpy() for key, value in answer.items()}
 
     def answer(self, name: str, case: str, inputs: dict) -> dict | None:
         """Calls a signature and checks what comes back."""
