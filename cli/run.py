@@ -150,7 +150,11 @@ def run_and_show(
         if tuned:
             how["tuning"] = local_runner.last_tuning(runs, preset)
         result = local_runner.run(
-            preset, runs=runs, verbose=verbose, on_event=on_event, **how
+            preset=preset,
+            runs=runs,
+            verbose=verbose,
+            on_event=on_event,
+            **how,
         )
     found = read_report(pathlib.Path(result.report_path), preset)
     print_metrics(output_console(), found)

@@ -122,7 +122,7 @@ def tiny() -> PipelineConfig:
             sessions_per_user_day=0.42,
         ),
         behavior_log=MALL_BEHAVIOR,
-        training={"max_epochs": 40, "validate_every": 4, "ranking_epochs": 6},
+        training={"max_epochs": 24, "validate_every": 4, "ranking_epochs": 4},
         gate=NO_QUALITY,
     )
 

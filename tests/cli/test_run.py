@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from cli import options
 from cli.main import main
+from models.tuning.settings import TuningSettings
 from pipeline import local_runner, progress
 from schema.errors import GateError
 
@@ -53,6 +54,10 @@ def calls(monkeypatch):
                 {
                     "dataset": "Mall",
                     "retrieval": {"model": {"recall@10": 0.25}},
+                    "tuning": [
+                        {"trial_id": "1", "score": 0.25, "model.dimension": 64},
+                        {"trial_id": "0", "score": 0.2, "model.dimension": 32},
+                    ],
                     "histories": {"path": str(folder)},
                 }
             )
@@ -134,6 +139,35 @@ def test_options_reach_the_runner(calls, tmp_path):
         "use_cache": False,
         "verbose": True,
     }
+
+
+def test_a_search_for_settings_reaches_the_runner(calls, tmp_path):
+    words = ["--preset=jdata", f"--runs={tmp_path}", "--trials=3"]
+    result = CliRunner().invoke(
+        main,
+        ["tune", *words, "--seconds=60", "--try=model.dimension=32|64"],
+    )
+    assert result.exit_code == 0, result.stderr
+    assert calls["tuning"] == TuningSettings(
+        trials=3, max_seconds=60.0, space=("model.dimension=32|64",)
+    )
+    assert "The best of 2, 0.2500:\n  model.dimension = 64" in result.stdout
+    bad = CliRunner().invoke(main, ["tune", *words, "--try=model.width=1|2"])
+    assert bad.exit_code == 1
+    assert "'model.width=1|2'; allowed: NAME=VALUES" in bad.stderr
+
+
+def test_what_was_tuned_is_trained_with(calls, tmp_path):
+    words = ["run", "--preset=jdata", f"--runs={tmp_path}", "--tuned"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "`daogou tune --preset jdata` does it" in result.stderr
+    kept = tmp_path / "jdata" / "pipeline" / "tuning" / "settings.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(TuningSettings(trials=7).to_json())
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.stderr
+    assert calls["tuning"] == TuningSettings(trials=7)
 
 
 def test_a_failed_gate_is_told_in_its_own_words(monkeypatch):
