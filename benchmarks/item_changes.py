@@ -122,7 +122,9 @@ def _fill(options: Options, runs: pathlib.Path) -> list[str]:
     random = np.random.default_rng(_SEED)
     rows = list(examples_of(base.catalogue_split).as_numpy_iterator())
     titles, examples = _mixed(rows, count, options.new, random)
-    vectors = new_items.load(base.model_dir).text_vectors().numpy()
+    # Held on to, because its functions do not hold its variables.
+    model = new_items.load(base.model_dir)
+    vectors = model.text_vectors().numpy()
     first, second = random.integers(0, len(ids), (2, count))
     share = random.random((count, 1), np.float32)
     mixed = share * vectors[first] + (1 - share) * vectors[second]
