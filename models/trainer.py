@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import export, features, fitting, inputs
+from models import export, fitting, inputs, training_data
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -20,40 +20,19 @@ from models.item_table import (
 )
 from models.live_text import LiveText
 from models.recommender import Recommender
-from models.retrieval import NEVER
 from models.settings import ModelSettings, TrainingSettings
 from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
+from models.training_data import Sources, sources_of
 from models.tuning import space
 from schema.errors import DataError
 from schema.settings import SettingsError
 
-_PARSE_BATCH = 512
 _SHUFFLED = 50_000
 # In the run's folder: the text encoder, where it was trained.
 ENCODER_FOLDER = "text_encoder"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sources:
-    """Folders that training reads.
-
-    Attributes:
-      examples: Transformed behaviour, with `Split-train` (ranking examples)
-        and `Split-sequence_train`.
-      transform_graph: Transform graph of behaviour.
-      items: Transformed items, `Split-all`.
-      item_transform_graph: Transform graph of items.
-      text_vectors: A `TextVectors` artifact.
-    """
-
-    examples: str
-    transform_graph: str
-    items: str
-    item_transform_graph: str
-    text_vectors: str
 
 
 def train(
@@ -165,17 +144,17 @@ def _fit(
     sources, run_dir, settings, training, fine_tuning, *, ranking
 ) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
-    columns = read_items(_files(sources.items, "all"))
+    columns = read_items(training_data.split_files(sources.items, "all"))
     items = ItemTable(
         columns,
         align(columns["item_id"], keys, vectors),
         os.path.join(run_dir, IDS_FILE),
     )
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
-    query_lookup = _query_lookup(queries)
+    query_lookup = training_data.query_lookup(queries)
     heads = settings.head_names
-    sequences = _sequences(
-        _files(sources.examples, "sequence_train"),
+    sequences = training_data.sequences(
+        training_data.split_files(sources.examples, "sequence_train"),
         heads,
         lambda batch: inputs.sequence_inputs(
             batch,
@@ -186,7 +165,9 @@ def _fit(
             validation_steps=training.validation_steps,
         ),
     ).cache()
-    counts, newest, first_seen = _targets(sequences, items.num_items)
+    counts, newest, first_seen = training_data.targets(
+        sequences, items.num_items
+    )
     items.set_choices(counts)
     model = Recommender(
         settings,
@@ -194,10 +175,10 @@ def _fit(
         items,
         counts=counts,
         newest=newest,
-        available_from=_available_from(
+        available_from=training_data.available_from(
             settings, items.listed_at, first_seen, counts
         ),
-        sizes=_vocabulary_sizes(sources),
+        sizes=training_data.vocabulary_sizes(sources),
         query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
     )
     live_text = None
@@ -218,7 +199,7 @@ def _fit(
     if ranking:
         history["ranking"] = _fit_ranking(
             model,
-            _files(sources.examples, "train"),
+            training_data.split_files(sources.examples, "train"),
             lambda batch: inputs.ranking_inputs(
                 batch, settings, items.lookup, query_lookup
             ),
@@ -233,90 +214,6 @@ def _fit(
     return Fitted(model=model, history=history, encoder=encoder)
 
 
-def _files(folder, split):
-    return sorted(tf.io.gfile.glob(os.path.join(folder, f"Split-{split}", "*")))
-
-
-def _records(files):
-    return tf.data.TFRecordDataset(files, compression_type="GZIP")
-
-
-def _parse(heads):
-    spec = inputs.parsing_spec(heads)
-    return lambda examples: tf.io.parse_example(examples, spec)
-
-
-def _sequences(files, heads, prepare):
-    return (
-        _records(files)
-        .batch(_PARSE_BATCH)
-        .map(_parse(heads))
-        .map(prepare, num_parallel_calls=2)
-        .unbatch()
-    )
-
-
-def _targets(sequences, num_items):
-    """Looks at the steps of all sequences.
-
-    Returns:
-      How often each item is a target, the time of the last target, and when
-      each item first turns up; the end of time where it never does.
-    """
-    counts, newest = np.zeros(num_items, np.int64), 0
-    first_seen = np.full(num_items, NEVER)
-    for batch in sequences.batch(4096):
-        train = batch["train"].numpy()
-        rows, seen = batch["targets"].numpy(), batch["target_times"].numpy()
-        np.minimum.at(first_seen, rows[rows >= 0], seen[rows >= 0])
-        targets = batch["targets"].numpy()[train]
-        counts += np.bincount(targets, minlength=num_items)
-        times = batch["target_times"].numpy()[train]
-        newest = max(newest, int(times.max(initial=0)))
-    if not counts.any():
-        raise DataError(
-            "sequence_train has no step to learn from; needed: at least one "
-            "event of a positive type on an item of the catalogue before the "
-            "split time"
-        )
-    return counts, newest, first_seen
-
-
-def _available_from(settings, listed_at, first_seen, counts):
-    """Returns int64 [N], Unix seconds from which on an item is a negative."""
-    if settings.complete_catalogue:
-        return np.zeros_like(listed_at)
-    # The first step of anyone stands for the listing where it is unknown.
-    known = np.where(listed_at > 0, listed_at, first_seen)
-    return np.where(counts > 0, known, NEVER)
-
-
-def _query_lookup(queries):
-    """Returns texts → rows of the training queries; 0 is no text."""
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            tf.constant([b"", *queries], tf.string),
-            tf.range(len(queries) + 1),
-        ),
-        default_value=0,
-    )
-    return table.lookup
-
-
-def _vocabulary_sizes(sources):
-    sizes = {}
-    for table, graph in (
-        (features.ITEM_FEATURES, sources.item_transform_graph),
-        (features.BEHAVIOR_FEATURES, sources.transform_graph),
-    ):
-        output = tft.TFTransformOutput(graph)
-        for feature in table:
-            if feature.size < 0:
-                size = output.vocabulary_size_by_name(feature.name)
-                sizes[feature.name] = 1 + size
-    return sizes
-
-
 def _fit_ranking(model, files, prepare, training, run_dir):
     heads = model.settings.head_names
     user = {"user_id": tf.io.FixedLenFeature([], tf.string)}
@@ -328,13 +225,15 @@ def _fit_ranking(model, files, prepare, training, run_dir):
     def batched(records, batch, full):
         return (
             records.batch(batch, drop_remainder=full)
-            .map(_parse(heads), num_parallel_calls=2)
+            .map(training_data.parse(heads), num_parallel_calls=2)
             .map(prepare, num_parallel_calls=2)
             .prefetch(2)
         )
 
-    examples = _records(files).filter(lambda example: ~chosen(example))
-    count, rates = _mean_labels(examples, heads)
+    examples = training_data.records(files).filter(
+        lambda example: ~chosen(example)
+    )
+    count, rates = training_data.mean_labels(examples, heads)
     if not count:
         return []
     model.ranking.start_at(rates)
@@ -345,26 +244,15 @@ def _fit_ranking(model, files, prepare, training, run_dir):
     return fitting.fit_ranking(
         model,
         batched(shuffled, batch, True),
-        batched(_records(files).filter(chosen), training.ranking_batch, False),
+        batched(
+            training_data.records(files).filter(chosen),
+            training.ranking_batch,
+            False,
+        ),
         steps=max(1, count // batch),
         settings=training,
         log_dir=run_dir,
     )
-
-
-def _mean_labels(examples, heads):
-    """Returns the number of examples and each head's mean label, [heads]."""
-    names = [features.label_name(head) for head in heads]
-    everything = inputs.parsing_spec(heads)
-    spec = {name: everything[name] for name in (*names, "weight")}
-    count, labels, weights = 0, np.zeros(len(names)), 0.0
-    for batch in examples.batch(_PARSE_BATCH):
-        found = tf.io.parse_example(batch, spec)
-        weight = found["weight"].numpy()
-        count += len(weight)
-        weights += weight.sum()
-        labels += [(found[name].numpy() * weight).sum() for name in names]
-    return count, labels / max(weights, 1e-9)
 
 
 def _text_encoder(encoder):
@@ -393,24 +281,6 @@ def _load_encoder(named):
         named["encoder"],
         seq_length=named.get("seq_length", 0),
         pooling=named.get("pooling", ""),
-    )
-
-
-def sources_of(fn_args) -> Sources:
-    """Returns the folders that TFX's Trainer or Tuner hands over.
-
-    Args:
-      fn_args: `tfx.components.FnArgs`. `components.trainer` adds to its
-        `custom_config`: `transformed_examples`, `transformed_items`,
-        `item_transform_graph`, `text_vectors`.
-    """
-    config = fn_args.custom_config
-    return Sources(
-        examples=config["transformed_examples"],
-        transform_graph=fn_args.transform_graph_path,
-        items=config["transformed_items"],
-        item_transform_graph=config["item_transform_graph"],
-        text_vectors=config["text_vectors"],
     )
 
 

@@ -13,6 +13,7 @@ NEED_PIPELINE = {
     "models.export",
     "models.preprocessing",
     "models.trainer",
+    "models.training_data",
     "models.tuning.tuner",
 }
 

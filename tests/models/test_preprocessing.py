@@ -9,7 +9,7 @@ import models  # noqa: F401  chooses Keras 2
 from models import inputs, local_time, preprocessing
 from models.features import MAX_TAGS
 from models.item_table import read_items
-from models.trainer import _files
+from models.training_data import split_files
 from schema import loader
 from schema.contract import EVENT_TYPES
 from schema.errors import DataError
@@ -19,14 +19,14 @@ from tests.models.conftest import transform
 
 @pytest.fixture(scope="module")
 def items(tiny_shop):
-    columns = read_items(_files(tiny_shop.items, "all"))
+    columns = read_items(split_files(tiny_shop.items, "all"))
     assert columns["item_id"].tolist() == [b"i%02d" % n for n in range(24)]
     return columns
 
 
 @pytest.fixture(scope="module")
 def sequences(tiny_shop):
-    files = _files(tiny_shop.examples, "sequence_train")
+    files = split_files(tiny_shop.examples, "sequence_train")
     records = tf.data.TFRecordDataset(files, "GZIP").batch(100)
     spec = inputs.parsing_spec(("click", "buy"))
     return next(iter(records.map(lambda x: tf.io.parse_example(x, spec))))
@@ -101,7 +101,7 @@ def test_a_catalogue_without_tags_has_none(tmp_path):
         loader.load("catalogue"),
         tmp_path,
     )
-    columns = read_items(_files(str(tmp_path), "all"))
+    columns = read_items(split_files(str(tmp_path), "all"))
     assert columns["tags_index"].tolist() == [[0] * MAX_TAGS] * 24
     graph = tft.TFTransformOutput(str(tmp_path / "graph"))
     assert graph.vocabulary_size_by_name("tags_index") <= 1

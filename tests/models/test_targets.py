@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.trainer import _mean_labels, _targets
+from models.training_data import mean_labels, targets
 from schema.errors import DataError
 
 
@@ -21,7 +21,7 @@ def sequences(train):
 
 def test_counts_what_is_trained_and_dates_what_is_seen():
     train = [[True, True, False], [False, True, True]]
-    counts, newest, first_seen = _targets(sequences(train), 4)
+    counts, newest, first_seen = targets(sequences(train), 4)
     np.testing.assert_array_equal(counts, [2, 1, 1, 0])
     assert newest == 90
     # A step that is no target has been seen all the same; row 3 never was.
@@ -31,7 +31,7 @@ def test_counts_what_is_trained_and_dates_what_is_seen():
 
 def test_nothing_to_learn_from_is_an_error():
     with pytest.raises(DataError, match="no step to learn from"):
-        _targets(sequences([[False] * 3] * 2), 4)
+        targets(sequences([[False] * 3] * 2), 4)
 
 
 def test_mean_labels_count_by_weight():
@@ -48,9 +48,9 @@ def test_mean_labels_count_by_weight():
     examples = tf.data.Dataset.from_tensor_slices(
         [example(1, 1, 1), example(1, 0, 1), example(0, 0, 2)]
     )
-    count, rates = _mean_labels(examples, ("click", "buy"))
+    count, rates = mean_labels(examples, ("click", "buy"))
     assert count == 3
     np.testing.assert_allclose(rates, [0.5, 0.25])
-    count, rates = _mean_labels(examples.take(0), ("click",))
+    count, rates = mean_labels(examples.take(0), ("click",))
     assert count == 0
     assert not rates.any()
