@@ -17,7 +17,8 @@ if typing.TYPE_CHECKING:
     "index",
     epilog=options.examples(
         "daogou bench index --items 100000",
-        "daogou bench index --items 1000000 --block-size 128 --json index.json",
+        "daogou bench index --items 1000000 --block-size 128 --recall .9 "
+        "--recall .95 --json index.json",
     ),
 )
 @click.option(
@@ -36,10 +37,12 @@ if typing.TYPE_CHECKING:
 )
 @click.option(
     "--recall",
+    "recalls",
     type=click.FloatRange(min=0.5, max=1.0),
-    default=0.95,
+    default=(0.95,),
+    multiple=True,
     show_default=True,
-    help="Of the 100 best, which each kind is tuned for.",
+    help="Of the 100 best, which each kind is tuned for; may be repeated.",
 )
 @click.option(
     "--block-size",
@@ -55,6 +58,12 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="Turns of each kind; their median counts.",
 )
+@click.option(
+    "--peers/--no-peers",
+    default=True,
+    show_default=True,
+    help="Whether faiss and hnswlib run beside, from PyPI.",
+)
 @json_file
 @click.pass_obj
 def index(
@@ -62,27 +71,29 @@ def index(
     *,
     items: int,
     dimension: int,
-    recall: float,
+    recalls: tuple[float, ...],
     block_size: int,
     rounds: int,
+    peers: bool,
     json_path: pathlib.Path | None,
 ) -> None:
     """Measure a query's processor time in each kind of index, one thread.
 
     Exact and blocks as they are served, saved and loaded again, beside ScaNN
-    in this process; and blocks under filters.
+    in this process, faiss and hnswlib; and blocks under filters.
     """
     check_folder(json_path)
     with libraries_hushed(show=session.debug):
-        from benchmarks import index as index_bench
+        from benchmarks.index import comparison
 
-        result = index_bench.bench(
-            index_bench.Options(
+        result = comparison.bench(
+            comparison.Options(
                 items=items,
                 dimension=dimension,
-                recall=recall,
+                recalls=recalls,
                 rounds=rounds,
                 block_size=block_size,
+                peers=peers,
             )
         )
     give(result, json_path)

@@ -5,12 +5,16 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
-from benchmarks import index
+from benchmarks.index import peers
+from benchmarks.index import vectors as made
+from models.index import measuring
+from schema.errors import MissingDependencyError
 
 
 def test_made_up_vectors_lie_in_clusters():
-    vectors, queries = index.made_up(2000, 16, 30)
+    vectors, queries = made.made_up(2000, 16, 30)
     assert vectors.shape == (2000, 16)
     assert queries.shape == (30, 16)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
@@ -23,27 +27,35 @@ def test_made_up_vectors_lie_in_clusters():
         return np.sort(scores, axis=1)[:, -5:-1].mean()
 
     assert nearest(vectors) > nearest(scattered) + 0.05
-    again, _ = index.made_up(2000, 16, 30)
+    again, _ = made.made_up(2000, 16, 30)
     np.testing.assert_array_equal(vectors, again)
 
 
 def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
     """In a process of its own, whose TensorFlow has one thread."""
     path = tmp_path / "index.json"
-    words = ["--items", "4000", "--dimension", "16", "--rounds", "1"]
+    words = [
+        "--items",
+        "4000",
+        "--dimension",
+        "16",
+        "--rounds",
+        "1",
+        "--no-peers",
+    ]
     subprocess.run(
         [
             *(sys.executable, "-m", "cli.main", "bench", "index", *words),
-            *("--block-size", "16", "--json", str(path)),
+            *("--block-size", "16", "--no-peers", "--json", str(path)),
         ],
         check=True,
         capture_output=True,
     )
     result = json.loads(path.read_text())
-    kinds = result["indexes"]
+    kinds = result["measured"]["0.95"]
     assert set(kinds) == {"exact", "blocks", "scann, pybind"}
     assert kinds["exact"]["recall"] == 1
-    assert kinds["blocks"]["searched"] < kinds["blocks"]["blocks"]
+    assert kinds["blocks"]["effort"] < result["built"]["blocks"]["blocks"]
     for told in kinds.values():
         assert told["recall"] > 0.9
         assert set(told["cpu_ms"]) == {"1", "8", "64"}
@@ -51,3 +63,29 @@ def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
     for told in result["filtered"].values():
         assert told["recall"] > 0.9
         assert told["slots"] == 1
+
+
+def test_peers_reach_the_recall_they_are_asked_for():
+    vectors, queries = made.made_up(3000, 16, 96)
+    asked = queries[32:]
+    expected = measuring.exact_neighbours(vectors, asked, 20)
+    try:
+        started = peers.Peers.started(
+            vectors,
+            tuned=queries[:32],
+            tuned_rows=measuring.exact_neighbours(vectors, queries[:32], 20),
+            asked=asked,
+        )
+        with started as run:
+            assert {"faiss IVF", "faiss HNSW"} <= set(run.built)
+            assert ("hnswlib" in run.built) == (run.missing is None)
+            for name in run.built:
+                low = run.tune(name, 0.6)
+                assert run.tune(name, 0.99) >= low
+                found = run.find(name)
+                assert measuring.measure_recall(
+                    vectors, asked, found, expected
+                ) == pytest.approx(0.99, abs=0.02)
+                assert run.spend(name, 8, [0, 7]) > 0
+    except MissingDependencyError as error:
+        pytest.skip(str(error))

@@ -5,16 +5,20 @@ machine is busy for all; what counts is processor time, the median of the
 rounds. Those of core ops run as they are served: saved and loaded again.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import tempfile
 import time
+import typing
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.index.peers import Peers
+from benchmarks.index.vectors import made_up
 from models.index import blocks, measuring, scann
 from models.index.blocks_graph import BlocksIndex
 from models.index.exact import ExactIndex
@@ -25,6 +29,8 @@ K = 100
 BATCHES = (1, 8, 64)
 # Of queries: for tuning, and for measuring recall and time.
 _TUNED, _ASKED = 256, 512
+# Queries of a contender's turn, whatever the batch.
+_TURN = 64
 # Shares of the catalogue that filters leave.
 _SHARES = (0.5, 0.1, 0.01, 0.001)
 _FILTERED = 64
@@ -39,61 +45,81 @@ class Options:
     Attributes:
       items: N, at least 1,000.
       dimension: d, at least 8.
-      recall: Asked for, above 0 and at most 1.
+      recalls: Asked for, one after another; each above 0 and at most 1.
       rounds: At least 1.
       block_size: Items in a block.
+      peers: Whether faiss and hnswlib run beside.
     """
 
     items: int = 100_000
     dimension: int = 64
-    recall: float = 0.95
+    recalls: tuple[float, ...] = (0.95,)
     rounds: int = 7
     block_size: int = 64
+    peers: bool = True
 
 
-# float32 [B, d] to int [B, K].
-Search = Callable[[NDArray[np.float32]], np.ndarray]
+class Contender(typing.Protocol):
+    """An index that is measured."""
+
+    def find(self) -> np.ndarray:
+        """Returns the rows found for all asked queries, int [Q, K]."""
+
+    def spend(self, batch: int, places: list[int]) -> float:
+        """Asks some batches of queries; returns the processor seconds."""
 
 
-def made_up(
-    items: int, dimension: int, queries: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draws vectors of unit length as training leaves them.
+@dataclasses.dataclass(frozen=True)
+class Ours:
+    """An index in this process: queries [B, d] to rows [B, K]."""
 
-    Items lie in clusters of unequal size, which share 32 directions and have
-    some noise of their own; a query lies between two clusters.
-    """
-    rng = np.random.default_rng(_SEED)
-    clusters = max(50, items // 500)
-    shared = rng.normal(size=(32, dimension)) / np.sqrt(32)
-    centres = rng.normal(size=(clusters, 32)) @ shared
-    centres += 0.3 * rng.normal(size=centres.shape)
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    size = 1 / np.sqrt(1 + np.arange(clusters))
-    size /= size.sum()
+    search: Callable[[NDArray[np.float32]], np.ndarray]
+    asked: NDArray[np.float32]
 
-    def around(middle):
-        noise = rng.normal(size=middle.shape).astype(np.float32)
-        vectors = middle.astype(np.float32) + 0.9 / np.sqrt(dimension) * noise
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors.astype(np.float32)
+    def find(self) -> np.ndarray:
+        """Returns the rows found for all asked queries, int [Q, K]."""
+        parts = _parts(self.asked, max(BATCHES))
+        return np.concatenate([self.search(part) for part in parts])
 
-    vectors = around(centres[rng.choice(clusters, items, p=size)])
-    one, other = rng.choice(clusters, (2, queries), p=size)
-    return vectors, around(centres[one] + 0.5 * centres[other])
+    def spend(self, batch: int, places: list[int]) -> float:
+        """Asks some batches of queries; returns the processor seconds."""
+        parts = _parts(self.asked, batch)
+        begun = time.process_time()
+        for place in places:
+            self.search(parts[place])
+        return time.process_time() - begun
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """An index of another library, in its process."""
+
+    peers: Peers
+    name: str
+
+    def find(self) -> np.ndarray:
+        """Returns the rows found for all asked queries, int [Q, K]."""
+        return self.peers.find(self.name)
+
+    def spend(self, batch: int, places: list[int]) -> float:
+        """Asks some batches of queries; returns the processor seconds."""
+        return self.peers.spend(self.name, batch, places)
 
 
 def bench(options: Options) -> dict:
     """Builds every kind of index and measures them.
 
     Returns:
-      Under `indexes` by name: `build_seconds`, `megabytes` on disk, `recall`
-      and `cpu_ms` a query by size of the batch; under `filtered` by the share
-      of items that a filter leaves: `recall` and `cpu_ms` of blocks at the
-      smallest batch, and the `slots` filled of those that could be.
+      `built`: by name `build_seconds` and `megabytes` on disk; `measured`: by
+      the recall asked for and name `recall`, `cpu_ms` a query by size of the
+      batch, and how hard it searches as `effort`; `filtered`: of blocks at
+      the first recall, by the share of items that a filter leaves, `recall`,
+      `cpu_ms` alone, and the `slots` filled of those that could be; of the
+      peers `versions`, and as `missing` why one could not run.
 
     Raises:
       DataError: TensorFlow has begun with several threads.
+      MissingDependencyError: The peers' environment cannot be made.
     """
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -108,32 +134,66 @@ def bench(options: Options) -> dict:
     )
     tuned, asked = queries[:_TUNED], queries[_TUNED:]
     expected = measuring.exact_neighbours(vectors, asked, K)
-    settings = IndexSettings(
-        k=K, recall_target=options.recall, block_size=options.block_size
-    )
-    with tempfile.TemporaryDirectory() as path:
-        folder = pathlib.Path(path)
-        searches, told, filtered = _build(vectors, tuned, settings, folder)
-        for name, search in searches.items():
-            found = np.concatenate([search(part) for part in _parts(asked, 64)])
-            told[name]["recall"] = round(
-                measuring.measure_recall(vectors, asked, found, expected), 4
+    result: dict[str, typing.Any] = {
+        **dataclasses.asdict(options),
+        "built": {},
+        "measured": {},
+        "filtered": {},
+    }
+    with contextlib.ExitStack() as open_till_the_end:
+        folder = pathlib.Path(
+            open_till_the_end.enter_context(tempfile.TemporaryDirectory())
+        )
+        peers = None
+        if options.peers:
+            peers = open_till_the_end.enter_context(
+                Peers.started(
+                    vectors,
+                    tuned=tuned,
+                    tuned_rows=measuring.exact_neighbours(vectors, tuned, K),
+                    asked=asked,
+                )
             )
-            told[name]["cpu_ms"] = {}
-        for batch in BATCHES:
-            cost = _measure(searches, _parts(asked, batch), options.rounds)
-            for name in searches:
-                told[name]["cpu_ms"][str(batch)] = cost[name]
-        return {
-            **dataclasses.asdict(options),
-            "indexes": told,
-            "filtered": _filtered(filtered, vectors, asked[:_FILTERED]),
-        }
+            result |= {"versions": peers.versions, "missing": peers.missing}
+        for recall in options.recalls:
+            settings = IndexSettings(
+                k=K, recall_target=recall, block_size=options.block_size
+            )
+            contenders, told, filtered = _build(
+                vectors, tuned, asked, settings, folder / str(recall)
+            )
+            effort = {"blocks": told["blocks"].pop("searched")}
+            if peers:
+                for name in peers.built:
+                    contenders[name] = Peer(peers, name)
+                    effort[name] = peers.tune(name, recall)
+                told |= peers.built
+            result["built"] |= told
+            result["measured"][str(recall)] = {
+                name: {
+                    "recall": round(
+                        measuring.measure_recall(
+                            vectors, asked, contender.find(), expected
+                        ),
+                        4,
+                    ),
+                    "cpu_ms": {},
+                    **({"effort": effort[name]} if name in effort else {}),
+                }
+                for name, contender in contenders.items()
+            }
+            for batch in BATCHES:
+                cost = _measure(contenders, batch, options.rounds)
+                for name, row in result["measured"][str(recall)].items():
+                    row["cpu_ms"][str(batch)] = cost[name]
+            result["filtered"] = result["filtered"] or _filtered(
+                filtered, vectors, asked[:_FILTERED]
+            )
+    return result
 
 
-def _build(vectors, tuned, settings, folder):
-    searches: dict[str, Search] = {}
-    told: dict[str, dict] = {}
+def _build(vectors, tuned, asked, settings, folder):
+    searches, told = {}, {}
     begun = time.perf_counter()
     index = scann.train(vectors, tuned, settings)
     index.save(folder / "scann")
@@ -158,7 +218,10 @@ def _build(vectors, tuned, settings, folder):
         told[name] = _size(path, seconds)
         searches[name] = _unfiltered(loaded[name], len(vectors))
     told["blocks"] |= {"blocks": len(cut.rows), "searched": cut.searched}
-    return searches, told, loaded["blocks"]
+    contenders: dict[str, Contender] = {
+        name: Ours(search, asked) for name, search in searches.items()
+    }
+    return contenders, told, loaded["blocks"]
 
 
 def _served(index, path):
@@ -203,24 +266,20 @@ def _size(path, seconds):
     }
 
 
-def _measure(searches, parts, rounds) -> dict[str, float]:
+def _measure(
+    contenders: dict[str, Contender], batch: int, rounds: int
+) -> dict[str, float]:
     """Returns processor milliseconds a query, the median of the rounds."""
-    taken: dict[str, list[float]] = {name: [] for name in searches}
-    names = list(searches)
-    # As many queries in a round whatever the batch.
-    each = max(1, 64 // len(parts[0]))
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    each, batches = max(1, _TURN // batch), _ASKED // batch
     for number in range(rounds + 1):
         turn = number % len(names)
+        places = [(number * each + n) % batches for n in range(each)]
         for name in [*names[turn:], *names[:turn]]:
-            chosen = [
-                parts[(number * each + n) % len(parts)] for n in range(each)
-            ]
-            begun = time.process_time()
-            for query in chosen:
-                searches[name](query)
-            spent = time.process_time() - begun
+            spent = contenders[name].spend(batch, places)
             if number:
-                taken[name].append(1e3 * spent / (each * len(parts[0])))
+                taken[name].append(1e3 * spent / (each * batch))
     return {
         name: round(float(np.median(spent)), 3) for name, spent in taken.items()
     }

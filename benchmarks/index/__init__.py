@@ -1,0 +1,3 @@
+"""Each kind of index beside libraries of nearest neighbours, in one run."""
+
+import schema.legacy_keras  # noqa: F401
