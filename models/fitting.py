@@ -1,6 +1,7 @@
 """The training loop: schedule, optimiser, early stopping, what it leaves."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -22,6 +23,8 @@ from models.settings import TrainingSettings
 _RANKING_INTERVAL = 200
 _VALIDATION_BATCHES = 100
 _SHUFFLED = 20_000
+# Of the learning rate, where training goes on.
+_CATCH_UP_RATE = 0.3
 # Lengths at which batches of sequences part.
 _BUCKETS = (9, 17, 33, 65)
 
@@ -171,6 +174,8 @@ def fit_retrieval(
     settings: TrainingSettings,
     log_dir: str,
     live_text: LiveText | None = None,
+    *,
+    first: int = 0,
 ) -> list[dict]:
     """Trains the towers on sequences and stores all item vectors.
 
@@ -185,6 +190,7 @@ def fit_retrieval(
       settings: Of the training.
       log_dir: For TensorBoard.
       live_text: The text encoder, where it is to be trained.
+      first: Epochs that the towers have been trained for already.
 
     Returns:
       A row an epoch: losses, validation metrics, seconds.
@@ -242,6 +248,7 @@ def fit_retrieval(
         epochs=alone or settings.max_epochs,
         steps=steps,
         log_dir=os.path.join(log_dir, "retrieval"),
+        first=first,
     )
     if live_text is not None:
         logs += _run_with_text(
@@ -250,11 +257,41 @@ def fit_retrieval(
             validate,
             live_text,
             steps=steps,
-            first=len(logs),
+            first=first + len(logs),
             log_dir=os.path.join(log_dir, "fine_tuning"),
         )
     model.freeze_items()
     return logs
+
+
+def catch_up(
+    model: Recommender,
+    sequences: tf.data.Dataset,
+    settings: TrainingSettings,
+    log_dir: str,
+    *,
+    first: int,
+) -> list[dict]:
+    """Goes on with towers that have not learned from the latest targets.
+
+    Args:
+      model: Trained on the earlier ones.
+      sequences: With all targets; as for `fit_retrieval`.
+      settings: Of the training; a pass learns more slowly than there.
+      log_dir: For TensorBoard.
+      first: Epochs that the towers have been trained for already.
+
+    Returns:
+      A row an epoch, as `fit_retrieval`.
+    """
+    slower = dataclasses.replace(
+        settings,
+        max_epochs=settings.catch_up_epochs,
+        learning_rate=_CATCH_UP_RATE * settings.learning_rate,
+        validate_every=1,
+        spectral_start=False,
+    )
+    return fit_retrieval(model, sequences, slower, log_dir, first=first)
 
 
 def _run_with_text(

@@ -12,14 +12,16 @@ from models.cooccurrence.neighbours import Neighbours
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
 from models.layers.centering import Centering, known_mean
-from models.ranking import FunnelRanking
+from models.layers.chosen_rows import on_rows
+from models.ranking.funnel import FunnelRanking
+from models.ranking.matches import text_nearness
 from models.retrieval import (
     SequenceRetrieval,
     target_ranks,
     training_targets,
 )
 from models.settings import ModelSettings, TrainingSettings
-from models.towers import ItemTower, QueryTower
+from models.towers import TIME_GAP_BUCKETS, ItemTower, QueryTower
 from schema.contract import EVENT_TYPES
 
 if typing.TYPE_CHECKING:
@@ -39,8 +41,7 @@ class Recommender(tfrs.Model):
       items: The catalogue.
       counts: int64 [N], how often each item is a retrieval target.
       newest: Unix seconds of the last retrieval target.
-      available_from: int64 [N], Unix seconds; before that an item is not a
-        negative.
+      available_from: int64 [N], Unix seconds; it is a negative from then on.
       sizes: Number of indices of each categorical feature whose size the
         feature table leaves to a vocabulary.
       query_vectors: float32 [Q + 1, text dimension], the texts that training
@@ -90,8 +91,12 @@ class Recommender(tfrs.Model):
         )
         self.ranking = FunnelRanking(
             head_names=settings.head_names,
-            dimension=settings.dimension,
-            matches=tuple(f.name for f in item_features if f.size),
+            item_sizes={f.name: sizes[f.name] for f in item_features if f.size},
+            lists=tuple(f.name for f in item_features if f.is_list),
+            context_sizes={
+                **{f.name: sizes[f.name] for f in model_inputs.CONTEXT},
+                "recency": TIME_GAP_BUCKETS,
+            },
             num_experts=settings.num_experts,
             width=settings.ranking_width,
             dropout=settings.ranking_dropout,
@@ -124,6 +129,9 @@ class Recommender(tfrs.Model):
             repeats=not settings.exclude_seen,
             num_event_types=len(EVENT_TYPES) + 1,
         )
+        # Unix seconds; while the heads are trained, the towers have learned
+        # nothing of that moment and later.
+        self.learned_until = 0
         # Trains the text encoder too, where it is set.
         self.live_text: LiveText | None = None
         self.retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
@@ -180,7 +188,7 @@ class Recommender(tfrs.Model):
         return items
 
     def _query(self, states, context, text, training):
-        """Returns query vectors float32 [..., d] and the context [..., d]."""
+        """Returns query vectors float32 [..., d]."""
         text = self.item_tower.text_projection(self.query_text(text))
         vector = self.query_tower.context_vector(context, text)
         vector += tf.zeros_like(states)
@@ -189,7 +197,7 @@ class Recommender(tfrs.Model):
         if self.settings.cosine:
             query = tf.math.l2_normalize(query, -1)
             query /= self.settings.temperature
-        return query, vector
+        return query
 
     def query(
         self,
@@ -197,7 +205,7 @@ class Recommender(tfrs.Model):
         text: tf.Tensor,
         items: tf.Tensor,
         training: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tf.Tensor:
         """Encodes requests.
 
         Args:
@@ -207,7 +215,7 @@ class Recommender(tfrs.Model):
           training: Whether dropout is on.
 
         Returns:
-          Query vectors float32 [B, d] and the context float [B, d].
+          Query vectors float32 [B, d].
         """
         history = {
             "items": items,
@@ -235,39 +243,47 @@ class Recommender(tfrs.Model):
           text: float32 [B, text dimension].
           candidates: int32 [B, C], rows.
           positions: int64 [B, C], slots; none of them known without.
-          training: Whether dropout of the ranking layers is on.
+          training: Whether dropout of the ranking layers is on, and the
+            retrieval score hidden where the towers learned from the request.
         """
-        history = self.frozen(request["rows"])
-        vectors = self.frozen(candidates)
-        query, context = self.query(request, text, history)
         if positions is None:
             positions = -tf.ones_like(candidates, tf.int64)
-        query, context, history, vectors = (
-            tf.cast(x, self.ranking.compute_dtype)
-            for x in (query, context, history, vectors)
-        )
-        scores = tf.einsum(
-            "bd,bcd->bc",
-            tf.cast(query, tf.float32),
-            self.score_vectors(vectors),
-        )
+        steps, found = map(self.items.features, (request["rows"], candidates))
+        unlearned = tf.ones_like(request["timestamp"], tf.bool)
+        if training and self.learned_until:
+            unlearned = request["timestamp"] >= self.learned_until
+            read = ("rows", "types", "gaps", "length", "context")
+            scores = on_rows(
+                unlearned,
+                self._scores,
+                ({name: request[name] for name in read}, text, candidates),
+                fixed_shapes=self.training_settings.jit_compile,
+            )
+        else:
+            scores = self._scores(request, text, candidates)
         return self.ranking(
             {
-                "query": query,
-                "context": context,
-                "items": history,
-                "types": request["types"],
-                "length": request["length"],
-                "candidates": vectors,
-                "history_features": self.items.features(request["rows"]),
-                "candidate_features": self.items.features(candidates),
-                "timestamp": request["timestamp"],
+                **request,
+                "history_features": steps,
+                "candidate_features": found,
                 "listed": self.items.listed(candidates),
+                "text_nearness": text_nearness(
+                    self.item_text(found["text"]),
+                    self.item_text(steps["text"]),
+                    self.query_text(text),
+                ),
                 "scores": scores,
+                "unlearned": tf.cast(unlearned, tf.float32),
                 "positions": positions,
             },
             training=training,
         )
+
+    def _scores(self, request, text, candidates):
+        """Returns retrieval scores of candidates, float32 [B, C]."""
+        query = self.query(request, text, self.frozen(request["rows"]))
+        vectors = self.score_vectors(self.frozen(candidates))
+        return tf.einsum("bd,bcd->bc", query, vectors)
 
     def combined_score(self, probabilities: dict) -> tf.Tensor:
         """Weighs the heads into one ranking score, float32 [B, C]."""
@@ -327,7 +343,7 @@ class Recommender(tfrs.Model):
         }
         states = self.query_tower.states(history, training=training)
         text = tf.gather(self.training_queries, batch["query_rows"])
-        return self._query(states, batch["context"], text, training)[0]
+        return self._query(states, batch["context"], text, training)
 
     def _sequence_loss(self, batch, training):
         if self.full:

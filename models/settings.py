@@ -117,7 +117,12 @@ class TrainingSettings(Settings):
       ranking_batch: Ranking examples a step; >= 1.
       max_epochs: Passes over the sequences at most; >= 1.
       ranking_epochs: Passes over the ranking examples at most; >= 1.
-      max_seconds: Wall time after which each of the two stops with the best
+      ranking_share: Share of the targets, the latest, that the towers learn
+        from only when the heads are trained: those read the retrieval score
+        on impressions of that time alone, where it is as good as it will be
+        for the next one; above 0, below 1.
+      catch_up_epochs: Passes over all sequences after that; >= 1.
+      max_seconds: Wall time after which each of these stops with the best
         weights so far; 0 for no limit.
       target_window: Steps after a history that are its targets, as far as
         they answer the same search, not only the next; >= 1.
@@ -150,6 +155,8 @@ class TrainingSettings(Settings):
     ranking_batch: int = 256
     max_epochs: int = 60
     ranking_epochs: int = 2
+    ranking_share: float = 0.25
+    catch_up_epochs: int = 12
     max_seconds: float = 0.0
     target_window: int = 1
     target_decay: float = 0.5
@@ -181,6 +188,7 @@ class TrainingSettings(Settings):
             "ranking_batch",
             "max_epochs",
             "ranking_epochs",
+            "catch_up_epochs",
             "target_window",
             "validate_every",
             "patience",
@@ -202,6 +210,7 @@ class TrainingSettings(Settings):
         self.check(
             "target_decay", 0 < self.target_decay <= 1, "above 0, at most 1"
         )
+        self.check("ranking_share", 0 < self.ranking_share < 1, "(0, 1)")
         self.check("averaging", 0 <= self.averaging < 1, "[0, 1)")
         self.check(
             "validation_share",

@@ -44,7 +44,10 @@ def train(
     *,
     fine_tuning: FineTuningSettings | None = None,
 ) -> dict[str, list[dict]]:
-    """Trains retrieval, then ranking, and writes the SavedModel.
+    """Trains towers and ranking heads, and writes the SavedModel.
+
+    The towers learn from all but the latest targets first; then the heads
+    learn to rank with them; then the towers catch up.
 
     Args:
       sources: What to train on.
@@ -168,7 +171,11 @@ def _fit(
     counts, newest, first_seen = training_data.targets(
         sequences, items.num_items
     )
-    items.set_choices(counts)
+    parted = 0
+    if ranking:
+        parted = training_data.parting_time(sequences, training.ranking_share)
+    early = training_data.before(sequences, parted)
+    items.set_choices(training_data.targets(early, items.num_items)[0])
     model = Recommender(
         settings,
         training,
@@ -190,13 +197,10 @@ def _fit(
             items=read_item_texts(sources.text_vectors, items.ids),
             queries=queries,
         )
-    history = {
-        "retrieval": fitting.fit_retrieval(
-            model, sequences, training, run_dir, live_text
-        )
-    }
-    history["neighbours"] = fit_neighbours(model, sequences, training)
+    towers = fitting.fit_retrieval(model, early, training, run_dir, live_text)
+    history = {"retrieval": towers}
     if ranking:
+        model.learned_until = parted
         history["ranking"] = _fit_ranking(
             model,
             training_data.split_files(sources.examples, "train"),
@@ -206,6 +210,12 @@ def _fit(
             training,
             run_dir,
         )
+    if parted:
+        items.set_choices(counts)
+        towers += fitting.catch_up(
+            model, sequences, training, run_dir, first=len(towers)
+        )
+    history["neighbours"] = fit_neighbours(model, sequences, training)
     if live_text is None:
         encoder = _text_encoder(about)
     else:
@@ -216,11 +226,18 @@ def _fit(
 
 def _fit_ranking(model, files, prepare, training, run_dir):
     heads = model.settings.head_names
-    user = {"user_id": tf.io.FixedLenFeature([], tf.string)}
+    known = {
+        "user_id": tf.io.FixedLenFeature([], tf.string),
+        "timestamp": tf.io.FixedLenFeature([], tf.int64),
+    }
 
     def chosen(example):
-        user_id = tf.io.parse_single_example(example, user)["user_id"]
+        user_id = tf.io.parse_single_example(example, known)["user_id"]
         return inputs.held_out_users(user_id, training.validation_share)
+
+    def later(example):
+        time = tf.io.parse_single_example(example, known)["timestamp"]
+        return time >= model.learned_until
 
     def batched(records, batch, full):
         return (
@@ -245,7 +262,7 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         model,
         batched(shuffled, batch, True),
         batched(
-            training_data.records(files).filter(chosen),
+            training_data.records(files).filter(chosen).filter(later),
             training.ranking_batch,
             False,
         ),

@@ -116,6 +116,46 @@ def targets(sequences, num_items):
     return counts, newest, first_seen
 
 
+def parting_time(sequences: tf.data.Dataset, share: float) -> int:
+    """Returns when the latest targets begin, Unix seconds.
+
+    Args:
+      sequences: Single examples as `models.inputs.sequence_inputs` makes them.
+      share: Of the targets that are to be late.
+
+    Returns:
+      0 where the times do not tell: fewer than half of the targets that
+      should be early are.
+    """
+    times = np.concatenate(
+        [
+            batch["target_times"].numpy()[batch["train"].numpy()]
+            for batch in sequences.batch(4096)
+        ]
+    )
+    time = int(np.quantile(times, 1 - share))
+    enough = 0.5 * (1 - share)
+    return time if np.mean(times < time) >= enough else 0
+
+
+def before(sequences: tf.data.Dataset, time: int) -> tf.data.Dataset:
+    """Takes the targets from a time on out of the loss, for 0 none.
+
+    What is held out for validation stays, and so do the histories.
+    """
+    if not time:
+        return sequences
+
+    def cut(sequence):
+        early = sequence["target_times"] < time
+        return {**sequence, "train": sequence["train"] & early}
+
+    def useful(sequence):
+        return tf.reduce_any(sequence["train"] | sequence["validation"])
+
+    return sequences.map(cut).filter(useful)
+
+
 def available_from(settings, listed_at, first_seen, counts):
     """Returns int64 [N], Unix seconds from which on an item is a negative."""
     if settings.complete_catalogue:

@@ -11,9 +11,23 @@ if ROOT not in sys.path:
     sys.path.append(ROOT)
 
 
+# What takes longest, so that no process begins it when others are done.
+_LONGEST = ("e2e", "models", "components", "serving")
+
+
 def pytest_collection_modifyitems(items):
-    """Puts the pipeline's run first: it is long and fills one processor."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    """Puts the packages of tests that take longest first."""
+
+    def place(item):
+        package = _package(item.nodeid)
+        return _LONGEST.index(package) if package in _LONGEST else len(_LONGEST)
+
+    items.sort(key=place)
+
+
+def _package(nodeid):
+    room, below = nodeid.split("/")[:2]
+    return below if room == "tests" else room
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -23,7 +37,6 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByPackage(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            room, below = nodeid.split("/")[:2]
-            return below if room == "tests" else room
+            return _package(nodeid)
 
     return ByPackage(config, log)

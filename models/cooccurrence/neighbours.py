@@ -271,7 +271,7 @@ def retrieve(
       `query` float32 [B, d]; `neighbours` int32 [B, M], rows, each once or
       -1; `added` float32 [B, M]; `unseen_offset` float32 [B].
     """
-    query, _ = model.query(request, text, model.frozen(request["rows"]))
+    query = model.query(request, text, model.frozen(request["rows"]))
     rows, added = distinct(
         *model.neighbours(History.of_request(request, searching))
     )

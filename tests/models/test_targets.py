@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.training_data import mean_labels, targets
+from models.training_data import before, mean_labels, parting_time, targets
 from schema.errors import DataError
 
 
@@ -15,6 +15,7 @@ def sequences(train):
             "targets": tf.constant([[1, 2, -1], [2, 0, 0]]),
             "target_times": tf.constant([[50, 60, 0], [40, 70, 90]], tf.int64),
             "train": tf.constant(train),
+            "validation": tf.zeros([2, 3], tf.bool),
         }
     )
 
@@ -32,6 +33,32 @@ def test_counts_what_is_trained_and_dates_what_is_seen():
 def test_nothing_to_learn_from_is_an_error():
     with pytest.raises(DataError, match="no step to learn from"):
         targets(sequences([[False] * 3] * 2), 4)
+
+
+def test_the_latest_targets_are_parted_from_the_others():
+    everything = sequences([[True, True, False], [True, True, True]])
+    time = parting_time(everything, 0.4)
+    assert 60 < time <= 70
+    early = list(before(everything, time).map(lambda x: x["train"]))
+    np.testing.assert_array_equal(
+        early, [[True, True, False], [True, False, False]]
+    )
+    with_held_out = everything.map(
+        lambda x: {**x, "validation": x["targets"] == 2}
+    )
+    # A user without early targets stays as long as one is held out.
+    late = before(with_held_out, 50).map(lambda x: x["train"])
+    np.testing.assert_array_equal(
+        list(late), [[False] * 3, [True, False, False]]
+    )
+
+
+def test_targets_of_one_moment_cannot_be_parted():
+    same = sequences([[True] * 3] * 2).map(
+        lambda x: {**x, "target_times": 7 * tf.ones_like(x["target_times"])}
+    )
+    assert parting_time(same, 0.25) == 0
+    assert before(same, 0) is same
 
 
 def test_mean_labels_count_by_weight():

@@ -24,6 +24,7 @@ TRAINING = TrainingSettings(
     sequence_batch=20,
     ranking_batch=64,
     ranking_epochs=12,
+    catch_up_epochs=3,
     learning_rate=5e-3,
     warmup_steps=10,
 )
@@ -86,6 +87,19 @@ def test_it_learns_which_item_comes_next(run, model):
     scores = model.query_vectors(asked) @ tf.transpose(model.item_vectors())
     found = tf.gather(model.item_ids(), tf.argmax(scores, 1)).numpy()
     assert found.tolist() == [b"i03", b"i06", b"i15"]
+
+
+def test_the_towers_catch_up_after_the_heads(run):
+    rows = run[1]["retrieval"]
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    validated = ["val_gain" in row for row in rows]
+    # Validated every ten epochs before, and every one then.
+    late = TRAINING.catch_up_epochs
+    assert validated[-late:] == [True] * late
+    assert not all(validated[:-late])
+    lost = [row["retrieval_loss"] for row in rows]
+    # Targets that were new to them.
+    assert lost[-late] > lost[-late - 1]
 
 
 def test_ranking_prefers_what_comes_next(run, model):

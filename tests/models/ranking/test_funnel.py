@@ -1,11 +1,11 @@
-"""Ranking heads: the funnel, slots, empty histories."""
+"""Ranking heads: the funnel, slots, empty histories, the score."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.ranking import FunnelRanking, shared_words
+from models.ranking.funnel import FunnelRanking
 
 
 @pytest.fixture
@@ -13,8 +13,9 @@ def ranking():
     tf.keras.utils.set_random_seed(2)
     return FunnelRanking(
         head_names=("click", "cart", "buy"),
-        dimension=8,
-        matches=("brand",),
+        item_sizes={"brand": 3, "price_bucket": 4, "tags": 6},
+        lists=("tags",),
+        context_sizes={"scene": 3},
         num_experts=2,
         width=8,
         dropout=0.0,
@@ -28,26 +29,41 @@ def request(lengths=(3, 0), candidates=4, positions=-1):
     def normal(*shape):
         return tf.constant(rng.normal(size=shape), tf.float32)
 
-    def rows(*shape):
+    def items(*shape):
+        def words(most, *more):
+            return tf.constant(
+                rng.integers(most, size=(*shape, *more)), tf.int32
+            )
+
         return {
-            "rows": tf.constant(rng.integers(5, size=shape), tf.int32),
-            "brand": tf.constant(rng.integers(3, size=shape), tf.int32),
+            "rows": words(5),
+            "brand": words(3),
+            "price_bucket": words(4),
+            "tags": words(6, 2),
+            "log_price": normal(*shape),
         }
 
     return {
-        "query": normal(batch, 8),
-        "context": normal(batch, 8),
-        "items": normal(batch, steps, 8),
         "types": tf.ones([batch, steps], tf.int32),
+        "times": tf.constant([[10, 20, 30]] * batch, tf.int64),
         "length": tf.constant(lengths),
-        "candidates": normal(batch, candidates, 8),
-        "history_features": rows(batch, steps),
-        "candidate_features": rows(batch, candidates),
+        "history_features": items(batch, steps),
+        "candidate_features": items(batch, candidates),
+        "context": {"scene": tf.ones([batch], tf.int64)},
         "timestamp": tf.constant([100] * batch, tf.int64),
         "listed": tf.zeros([batch, candidates], tf.int64),
+        "text_nearness": normal(batch, candidates, 3),
         "scores": normal(batch, candidates),
+        "unlearned": tf.ones([batch]),
         "positions": tf.fill([batch, candidates], np.int64(positions)),
     }
+
+
+def shaken(ranking):
+    """Gives what begins at zero some values, so that it counts."""
+    ranking(request())
+    for weight in ranking.trainable_variables:
+        weight.assign_add(tf.random.normal(weight.shape, stddev=0.1))
 
 
 def test_chances_fall_down_the_funnel(ranking):
@@ -60,28 +76,19 @@ def test_chances_fall_down_the_funnel(ranking):
 
 
 def test_steps_beyond_the_length_do_not_count(ranking):
+    shaken(ranking)
     one, other = request((1, 0)), request((1, 0))
-    noise = tf.random.normal(other["items"].shape)
-    other["items"] = tf.concat([one["items"][:, :1], noise[:, 1:]], 1)
-    other["items"] *= tf.constant([[[1.0]], [[5.0]]])
+    for name, values in other["history_features"].items():
+        changed = tf.concat([values[:, :1], 1 + values[:, 1:]], 1)
+        other["history_features"][name] = changed
     np.testing.assert_allclose(
-        ranking(one)["buy"], ranking(other)["buy"], atol=1e-6
+        ranking(one)["buy"][0], ranking(other)["buy"][0], atol=1e-6
     )
-
-
-def test_words_that_a_candidate_shares_with_steps_are_counted():
-    steps = tf.constant([[[1, 2], [2, 0], [2, 3]], [[5, 0], [0, 0], [5, 6]]])
-    candidates = tf.constant(
-        [[[2, 1], [3, 0], [0, 0], [4, 2]], [[5, 6], [6, 0], [1, 2], [0, 0]]]
+    one = request((2, 0))
+    other["length"] = one["length"]
+    assert (
+        np.abs(ranking(one)["buy"][0] - ranking(other)["buy"][0]).max() > 1e-6
     )
-    here = tf.constant([[True, True, False], [True, True, True]])
-    found = shared_words(candidates, steps, here).numpy().tolist()
-    assert found == [[3, 0, 0, 2], [3, 1, 0, 0]]
-    compiled = tf.function(shared_words, jit_compile=True)
-    assert compiled(candidates, steps, here).numpy().tolist() == found
-    empty = shared_words(candidates, steps[:, :0], here[:, :0])
-    assert empty.numpy().tolist() == [[0] * 4] * 2
-    assert shared_words(candidates[:, :0], steps, here).shape == (2, 0)
 
 
 def test_slots_shift_all_candidates_alike(ranking):
@@ -150,3 +157,15 @@ def test_heads_begin_at_the_mean_labels(ranking):
 def test_a_funnel_that_nobody_entered_begins_somewhere(ranking):
     ranking.start_at(np.zeros(3))
     assert np.isfinite(ranking.head_bias.numpy()).all()
+
+
+def test_the_score_is_read_only_where_the_towers_have_not_learned(ranking):
+    shaken(ranking)
+    one, other = request(), request()
+    other["scores"] += 5.0
+    moved = ranking(one)["click"] - ranking(other)["click"]
+    assert np.abs(moved).min() > 1e-5
+    one["unlearned"] = other["unlearned"] = tf.constant([0.0, 1.0])
+    moved = ranking(one)["click"] - ranking(other)["click"]
+    assert not moved.numpy()[0].any()
+    assert np.abs(moved[1]).min() > 1e-5

@@ -1,0 +1,1 @@
+"""The ranking task: what becomes of an impression."""
