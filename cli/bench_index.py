@@ -64,6 +64,13 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="Whether faiss and hnswlib run beside, from PyPI.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    default=None,
+    metavar="FILE",
+    help="Draw recall over speed: .svg, .png or .pdf.",
+)
 @json_file
 @click.pass_obj
 def index(
@@ -75,6 +82,7 @@ def index(
     block_size: int,
     rounds: int,
     peers: bool,
+    plot: pathlib.Path | None,
     json_path: pathlib.Path | None,
 ) -> None:
     """Measure a query's processor time in each kind of index, one thread.
@@ -83,6 +91,7 @@ def index(
     in this process, faiss and hnswlib; and blocks under filters.
     """
     check_folder(json_path)
+    check_folder(plot)
     with libraries_hushed(show=session.debug):
         from benchmarks.index import comparison
 
@@ -96,4 +105,8 @@ def index(
                 peers=peers,
             )
         )
+        if plot is not None:
+            from benchmarks.index.plot import draw
+
+            draw(result, plot)
     give(result, json_path)

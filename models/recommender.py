@@ -31,9 +31,9 @@ if typing.TYPE_CHECKING:
 class Recommender(tfrs.Model):
     """Item tower, query tower, retrieval task and ranking heads.
 
-    Trained on dictionaries `{"sequences": …}` first; then `freeze_items`
-    stores every item's vector, which all inference reads; then the ranking
-    heads are trained on `{"ranking": …}` over towers that stay as they are.
+    The towers are trained on dictionaries `{"sequences": …}`; `freeze_items`
+    stores every item's vector, which all inference reads; the ranking heads
+    are trained on `{"ranking": …}` over towers that stay as they are.
 
     Args:
       settings: What the model is.

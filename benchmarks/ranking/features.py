@@ -1,8 +1,7 @@
 """What is known of an impression, as a table with a row for each.
 
-The same that the ranking heads read, but for what is learned: their vectors
-of items and users, and the retrieval score. What they see of a history by
-attention stands here as counts and times.
+The same that the ranking heads read, but for the retrieval score; and, which
+they do not know, how often items had been chosen till then.
 """
 
 import dataclasses

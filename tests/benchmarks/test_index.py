@@ -33,20 +33,13 @@ def test_made_up_vectors_lie_in_clusters():
 
 def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
     """In a process of its own, whose TensorFlow has one thread."""
-    path = tmp_path / "index.json"
-    words = [
-        "--items",
-        "4000",
-        "--dimension",
-        "16",
-        "--rounds",
-        "1",
-        "--no-peers",
-    ]
+    path, plot = tmp_path / "index.json", tmp_path / "index.svg"
+    words = ["--items", "4000", "--dimension", "16", "--rounds", "1"]
     subprocess.run(
         [
             *(sys.executable, "-m", "cli.main", "bench", "index", *words),
-            *("--block-size", "16", "--no-peers", "--json", str(path)),
+            *("--block-size", "16", "--no-peers", "--recall", "0.95"),
+            *("--recall", "0.5", "--json", str(path), "--plot", str(plot)),
         ],
         check=True,
         capture_output=True,
@@ -55,11 +48,14 @@ def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
     kinds = result["measured"]["0.95"]
     assert set(kinds) == {"exact", "blocks", "scann, pybind"}
     assert kinds["exact"]["recall"] == 1
-    assert kinds["blocks"]["effort"] < result["built"]["blocks"]["blocks"]
+    effort = kinds["blocks"]["effort"]
+    assert effort < result["built"]["blocks"]["blocks"]
     for told in kinds.values():
         assert told["recall"] > 0.9
         assert set(told["cpu_ms"]) == {"1", "8", "64"}
         assert min(told["cpu_ms"].values()) > 0
+    assert result["measured"]["0.5"]["blocks"]["effort"] <= effort
+    assert plot.read_text().startswith("<?xml")
     for told in result["filtered"].values():
         assert told["recall"] > 0.9
         assert told["slots"] == 1
