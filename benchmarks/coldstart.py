@@ -20,13 +20,13 @@ import tensorflow as tf
 from benchmarks import held_out
 from benchmarks.content_knn import ContentKnn, centred
 from components.retrieval_evaluator import requests
+from components.retrieval_evaluator.asking import AskedQueries, read_queries
 from components.retrieval_evaluator.evaluation import (
     Scores,
     evaluate,
     scores_of,
     scores_of_vectors,
 )
-from components.retrieval_evaluator.evaluator import AskedQueries, read_queries
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
 from models import trainer

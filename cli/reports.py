@@ -127,6 +127,11 @@ def print_metrics(console: "rich.console.Console", report: RunReport) -> None:
         ]
         console.print("events: " + ", ".join(parts))
     if retrieval := values.get("retrieval"):
+        if ranked := values.get("ranked"):
+            retrieval = {
+                **{"model, ranked": ranked["overall"]},
+                **retrieval,
+            }
         console.print(_metric_table("retrieval", RETRIEVAL_COLUMNS, retrieval))
     if ranking := values.get("ranking"):
         console.print(_metric_table("ranking", RANKING_COLUMNS, ranking))

@@ -7,6 +7,7 @@ import tensorflow_transform as tft
 
 from models import features, inputs, new_items
 from models.cooccurrence import neighbours
+from models.ranking import order
 from models.recommender import Recommender
 from models.requests import request_spec
 
@@ -88,11 +89,10 @@ class TrainedModel(tf.Module):
             return neighbours.retrieve(model, prepare(request), text, searching)
 
         def rank_scores(request, text, item_rows):
-            chances = model.rank(prepare(request), text, item_rows)
-            return {
-                "score": model.combined_score(chances),
-                **{f"p_{head}": chance for head, chance in chances.items()},
-            }
+            searching = request["query"] != ""
+            return order.rank(
+                model, prepare(request), text, searching, item_rows
+            )
 
         def rank_examples(examples):
             parsed = tf.io.parse_example(examples, raw_spec)

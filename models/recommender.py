@@ -231,7 +231,9 @@ class Recommender(tfrs.Model):
         request: dict,
         text: tf.Tensor,
         candidates: tf.Tensor,
+        *,
         positions: tf.Tensor | None = None,
+        query: tf.Tensor | None = None,
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Gives the probability of each head for candidates, [B, C] each.
@@ -243,6 +245,7 @@ class Recommender(tfrs.Model):
           text: float32 [B, text dimension].
           candidates: int32 [B, C], rows.
           positions: int64 [B, C], slots; none of them known without.
+          query: float32 [B, d], what `query` gives, where that is known.
           training: Whether dropout of the ranking layers is on, and the
             retrieval score hidden where the towers learned from the request.
         """
@@ -260,7 +263,7 @@ class Recommender(tfrs.Model):
                 fixed_shapes=self.training_settings.jit_compile,
             )
         else:
-            scores = self._scores(request, text, candidates)
+            scores = self._scores(request, text, candidates, query)
         return self.ranking(
             {
                 **request,
@@ -279,22 +282,12 @@ class Recommender(tfrs.Model):
             training=training,
         )
 
-    def _scores(self, request, text, candidates):
-        """Returns retrieval scores of candidates, float32 [B, C]."""
-        query = self.query(request, text, self.frozen(request["rows"]))
+    def _scores(self, request, text, candidates, query=None):
+        """Returns what the towers score candidates with, float32 [B, C]."""
+        if query is None:
+            query = self.query(request, text, self.frozen(request["rows"]))
         vectors = self.score_vectors(self.frozen(candidates))
         return tf.einsum("bd,bcd->bc", query, vectors)
-
-    def combined_score(self, probabilities: dict) -> tf.Tensor:
-        """Weighs the heads into one ranking score, float32 [B, C]."""
-        names = self.settings.head_names
-        weights = self.settings.score_weights or (1.0,) * len(names)
-        return tf.add_n(
-            [
-                weight * probabilities[name]
-                for name, weight in zip(names, weights, strict=True)
-            ]
-        )
 
     def compute_loss(self, inputs, training: bool = False) -> tf.Tensor:
         """Returns the sum of the losses of the tasks in the batch, a scalar.
@@ -320,7 +313,7 @@ class Recommender(tfrs.Model):
             batch,
             tf.gather(self.training_queries, batch["query_rows"]),
             batch["candidates"],
-            batch["positions"],
+            positions=batch["positions"],
             training=training,
         )
         weight = batch["weight"] * self.recency_weight(batch["timestamp"])

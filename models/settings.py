@@ -42,8 +42,8 @@ class ModelSettings(Settings):
       ranking_width: Units of the experts' hidden layers; >= 4.
       num_experts: Experts that the heads share; >= 1.
       ranking_dropout: Share dropped in the experts; 0 to below 1.
-      score_weights: How much each head counts in the ranking score, as many
-        as heads, >= 0; empty: 1 each.
+      score_weights: How much each head counts in the order of items
+        (`models.ranking.order`), as many as heads, >= 0; empty: 1 each.
     """
 
     heads: tuple[str, ...]

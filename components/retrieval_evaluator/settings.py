@@ -16,6 +16,7 @@ class RetrievalEvaluationSettings(Settings):
         ranking.
       max_history: Steps of the history that count, at least 1.
       max_queries: Queries evaluated at most, drawn at random; at least 1.
+      ranked_queries: Of those, how many are ranked after retrieval, at least 1.
       examples: Users shown with their lists, at least 0.
       validation_share: Share of the training steps, the latest ones, on which
         the baselines choose; above 0, below 1.
@@ -40,6 +41,7 @@ class RetrievalEvaluationSettings(Settings):
     exclude_seen: bool = False
     max_history: int = 50
     max_queries: int = 20_000
+    ranked_queries: int = 2_000
     examples: int = 6
     validation_share: float = 0.1
     validation_queries: int = 1_000
@@ -57,6 +59,7 @@ class RetrievalEvaluationSettings(Settings):
         for field in (
             "max_history",
             "max_queries",
+            "ranked_queries",
             "validation_queries",
             "batch_size",
             "chunk_megabytes",

@@ -285,3 +285,28 @@ def retrieve(
         "added": added,
         "unseen_offset": offset,
     }
+
+
+def scores_of_rows(
+    model: "Recommender", found: dict[str, tf.Tensor], rows: tf.Tensor
+) -> tf.Tensor:
+    """Returns the retrieval scores of some items, float32 [B, C].
+
+    Args:
+      model: Trained, with its items frozen.
+      found: What `retrieve` returned.
+      rows: int32 [B, C], -1 for what is unknown.
+    """
+    vectors = model.score_vectors(model.frozen(rows))
+    scores = tf.einsum("bd,bcd->bc", found["query"], vectors)
+    # Rows ascend, and the largest number stands behind them; one more of it,
+    # because the search wants something to work on.
+    last = rows.dtype.max
+    near = tf.where(found["neighbours"] >= 0, found["neighbours"], last)
+    near = tf.pad(near, [[0, 0], [0, 1]], constant_values=last)
+    added = tf.pad(found["added"], [[0, 0], [0, 1]])
+    place = tf.searchsorted(near, rows)
+    same = tf.gather(near, place, batch_dims=1) == rows
+    scores += tf.where(same, tf.gather(added, place, batch_dims=1), 0.0)
+    unseen = tf.gather(model.items.choices(), tf.maximum(rows, 0)) == 0
+    return scores + tf.where(unseen, found["unseen_offset"][:, None], 0.0)

@@ -83,6 +83,18 @@ class ItemSequences:
             positive=self.positive[steps],
         )
 
+    def only(self, sequences: NDArray[np.bool_]) -> typing.Self:
+        """Returns the sequences marked, whole.
+
+        Args:
+          sequences: bool [sequences].
+        """
+        kept = self.keep(sequences[self.sequence_of_step()])
+        lengths = self.lengths[sequences]
+        return dataclasses.replace(
+            kept, offsets=np.r_[0, np.cumsum(lengths)].astype(np.int64)
+        )
+
     def sequence_of_step(self) -> NDArray[np.int64]:
         """Returns int64 [steps], which sequence each belongs to."""
         return np.repeat(np.arange(len(self)), self.lengths)

@@ -37,6 +37,7 @@ def collect(results: RunResults) -> dict:
         facts["retrieval_intervals"] = {
             m: models[m].get("intervals", {}) for m in METHODS
         }
+        facts["ranked"] = metrics.get("ranked", {})
         facts["retrieval_leads"] = metrics.get("leads", {})
         facts["retrieval_slices"] = {m: models[m]["slices"] for m in METHODS}
         facts["retrieval_queries"] = metrics["queries"]

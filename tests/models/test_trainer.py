@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import trainer
+from models.cooccurrence.neighbours import add_scores
 from models.metrics import ranking as metrics
 from models.settings import TrainingSettings
 from tests.models.conftest import MODEL
@@ -111,9 +112,25 @@ def test_ranking_prefers_what_comes_next(run, model):
     ranked = model.rank_scores(asked, text, model.lookup(candidates))
     assert int(tf.argmax(ranked["score"], 1)[0]) == 0
     assert set(ranked) == {"score", "p_click", "p_buy"}
-    np.testing.assert_allclose(
-        ranked["score"], ranked["p_click"] + ranked["p_buy"], rtol=1e-5
+    # The retrieval score and what the heads say, as logarithms.
+    found = model.retrieve(asked, text)
+    scores = _by_retrieval(model, found)
+    worth = tf.math.log(ranked["p_click"] + ranked["p_buy"])
+    sharpness = (ranked["score"] - worth) / tf.gather(
+        scores, model.lookup(candidates), axis=1, batch_dims=1
     )
+    np.testing.assert_allclose(
+        sharpness, np.broadcast_to(sharpness[0, 0], [1, 3]), rtol=1e-3
+    )
+    assert sharpness[0, 0] > 0
+
+
+def _by_retrieval(model, found):
+    """Scores of all items, float32 [B, N], as an index adds them up."""
+    scores = found["query"] @ tf.transpose(model.item_vectors())
+    unseen = tf.cast(model.choices() == 0, tf.float32)
+    scores += unseen * found["unseen_offset"][:, None]
+    return add_scores(scores, found["neighbours"], found["added"])
 
 
 def test_requests_need_no_history_and_no_known_item(model):

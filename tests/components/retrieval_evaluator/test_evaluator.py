@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.retrieval_evaluator import requests
+from components.retrieval_evaluator import ranked, requests
 from components.retrieval_evaluator.evaluator import run_evaluation
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from schema.errors import DataError
@@ -89,6 +89,27 @@ def test_metrics_of_a_model_whose_answers_are_known(
     )
     assert lead["low"] <= lead["mean"] <= lead["high"]
     assert set(report["models"]) == {"model", "popularity", "item_knn"}
+
+
+def test_items_are_put_in_the_order_in_which_they_are_shown(
+    tiny_model, examples, tmp_path, monkeypatch
+):
+    report = run_evaluation(tiny_model, examples, str(tmp_path), SETTINGS)
+    shown = report["ranked"]
+    assert shown["queries"] == 3
+    # The targets 3, 0 and 2 come second, fifth and first.
+    assert shown["overall"]["mrr"] == pytest.approx((1 / 2 + 1 / 5 + 1) / 3)
+    model = report["models"]["model"]["overall"]
+    assert shown["lead"]["ndcg@10"]["mean"] == pytest.approx(
+        shown["overall"]["ndcg@10"] - model["ndcg@10"]
+    )
+    # What is not retrieved stays behind.
+    monkeypatch.setattr(ranked, "RETRIEVED", 1)
+    report = run_evaluation(tiny_model, examples, str(tmp_path), SETTINGS)
+    assert report["ranked"]["overall"] == pytest.approx(
+        {name: model[name] for name in report["ranked"]["overall"]}
+    )
+    assert report["ranked"]["lead"]["ndcg@10"]["mean"] == 0
 
 
 def test_examples_show_history_target_and_lists(tiny_model, examples, tmp_path):

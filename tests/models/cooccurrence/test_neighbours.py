@@ -15,6 +15,7 @@ from models.cooccurrence.neighbours import (
     Neighbours,
     add_scores,
     distinct,
+    scores_of_rows,
 )
 from models.features import ITEM_FEATURES, MAX_TAGS
 from models.item_table import ItemTable
@@ -263,6 +264,33 @@ def test_the_weights_find_who_goes_with_the_last_step(partners_learned):
     ):
         np.add.at(added[query], rows.numpy(), scores.numpy())
     assert added.argmax(1).tolist() == [13, 4]
+
+
+def test_items_are_scored_alone_as_in_the_whole_catalogue(partners_learned):
+    model, _ = partners_learned
+    found = {
+        "query": tf.random.stateless_normal([2, MODEL.dimension], [1, 2]),
+        "neighbours": tf.constant([[3, 7, -1], [-1, -1, -1]]),
+        "added": tf.constant([[0.5, 2.0, 0.0], [0.0, 0.0, 0.0]]),
+        "unseen_offset": tf.constant([0.25, 0.5]),
+    }
+    before = model.items.choices().numpy()
+    unseen = np.arange(len(before)) == 5
+    model.items.set_choices(np.where(unseen, 0, before))
+    rows = tf.constant([[7, 0, 5, 3], [5, 7, 3, 1]])
+    scores = scores_of_rows(model, found, rows)
+    unknown = scores_of_rows(model, found, tf.fill([2, 1], -1))
+    assert np.isfinite(unknown).all()
+    model.items.set_choices(before)
+    vectors = model.score_vectors(model.representations[1:])
+    everything = add_scores(
+        found["query"] @ tf.transpose(vectors),
+        found["neighbours"],
+        found["added"],
+    )
+    everything += unseen * found["unseen_offset"][:, None]
+    expected = tf.gather(everything, rows, batch_dims=1)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
 def test_held_out_choices_count_in_the_end_unless_forbidden(tmp_path):
