@@ -317,6 +317,11 @@ class Recommender(tfrs.Model):
             training=training,
         )
         weight = batch["weight"] * self.recency_weight(batch["timestamp"])
+        # An item that the towers do not know was never chosen till then, so
+        # before that it can only be a negative, and tells nothing.
+        known = self.items.features(batch["candidates"][:, 0])["trained"]
+        late = batch["timestamp"] >= self.learned_until
+        weight *= tf.maximum(known, tf.cast(late, tf.float32))
         return self.ranking.loss(probabilities, batch["labels"], weight)
 
     def sequence_queries(

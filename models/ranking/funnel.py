@@ -35,7 +35,9 @@ class FunnelRanking(tf.keras.Model):
     only where the towers have not learned from the impression itself: what
     is fitted to a click says more of it than it will of the next one, and
     heads that learn from that trust it too much. Whatever else they know of
-    an item is what the catalogue says.
+    an item is what the catalogue says; and of one that nobody has chosen not
+    its brand, shop and so on either, but how it matches: all examples with
+    that brand may be of a time when it was not yet on sale.
 
     Args:
       head_names: The heads, from the top of the funnel.
@@ -171,8 +173,10 @@ class FunnelRanking(tf.keras.Model):
         """Returns the indices of all features, int [B, C] each."""
         listed = inputs["listed"]
         age = time_gap_bucket(inputs["timestamp"][:, None] - listed)
+        items = inputs["candidate_features"]
+        chosen = tf.cast(items["trained"], tf.int32)
         values = {
-            name: inputs["candidate_features"][name]
+            name: items[name] * chosen
             for name in self.matched
             if name not in self.lists
         }
@@ -183,10 +187,15 @@ class FunnelRanking(tf.keras.Model):
         return values
 
     def _score(self, inputs):
-        """Returns the score where it may be read, and where, [B, C, 2]."""
+        """Returns the score where it may be read, and where, [B, C, 3].
+
+        And which items nobody has chosen.
+        """
         unlearned = inputs["unlearned"][:, None]
         score = _SCORE_SCALE * inputs["scores"] * unlearned
-        return tf.stack([score, unlearned + tf.zeros_like(score)], -1)
+        everywhere = unlearned + tf.zeros_like(score)
+        unchosen = 1.0 - inputs["candidate_features"]["trained"]
+        return tf.stack([score, everywhere, unchosen], -1)
 
     def loss(
         self,

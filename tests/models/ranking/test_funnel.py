@@ -41,6 +41,7 @@ def request(lengths=(3, 0), candidates=4, positions=-1):
             "price_bucket": words(4),
             "tags": words(6, 2),
             "log_price": normal(*shape),
+            "trained": tf.ones(shape),
         }
 
     return {
@@ -169,3 +170,26 @@ def test_the_score_is_read_only_where_the_towers_have_not_learned(ranking):
     moved = ranking(one)["click"] - ranking(other)["click"]
     assert not moved.numpy()[0].any()
     assert np.abs(moved[1]).min() > 1e-5
+
+
+def test_of_what_nobody_chose_only_the_matches_count(ranking):
+    shaken(ranking)
+    one, other = request(), request()
+    for asked in (one, other):
+        asked["candidate_features"]["trained"] = tf.constant(
+            [[0.0, 1.0, 1.0, 1.0]] * 2
+        )
+    for weight in ranking.wide["brand"].weights:
+        weight.assign_add(tf.random.normal(weight.shape))
+    before = ranking(one)["click"].numpy()
+    for weight in ranking.wide["brand"].weights:
+        rows = tf.constant([[0.0], [1.0], [1.0]])  # 0 is unknown
+        weight.assign_add(5.0 * rows * tf.ones_like(weight))
+    after = ranking(other)["click"].numpy()
+    np.testing.assert_allclose(after[:, 0], before[:, 0], atol=1e-6)
+    assert np.abs(after - before)[:, 1:].max() > 1e-3
+    # It is not taken for one of unknown brand that somebody chose.
+    other["candidate_features"]["trained"] = tf.ones([2, 4])
+    other["candidate_features"]["brand"] = tf.zeros([2, 4], tf.int32)
+    other["candidate_features"]["price_bucket"] = tf.zeros([2, 4], tf.int32)
+    assert np.abs(ranking(other)["click"][:, 0] - after[:, 0]).min() > 1e-6
