@@ -1,11 +1,11 @@
 """The training loop: schedule, optimiser, early stopping, what it leaves."""
 
 import contextlib
-import dataclasses
 import json
 import math
 import os
 import time
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +19,13 @@ from models.recommender import Recommender
 from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
 
+if typing.TYPE_CHECKING:
+    from models.catching_up import TowerStep
+
 # Steps between two validations of ranking, where a pass is longer.
 _RANKING_INTERVAL = 200
 _VALIDATION_BATCHES = 100
 _SHUFFLED = 20_000
-# Of the learning rate, where training goes on.
-_CATCH_UP_RATE = 0.3
 # Lengths at which batches of sequences part.
 _BUCKETS = (9, 17, 33, 65)
 
@@ -121,10 +122,11 @@ class Record(tf.keras.callbacks.Callback):
 
 
 def _compile(model, settings):
+    model.schedule = WarmupCosine(
+        settings.learning_rate, settings.warmup_steps, settings.decay_steps
+    )
     optimizer = tf.keras.optimizers.AdamW(
-        WarmupCosine(
-            settings.learning_rate, settings.warmup_steps, settings.decay_steps
-        ),
+        model.schedule,
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
         use_ema=settings.averaging > 0,
@@ -176,6 +178,7 @@ def fit_retrieval(
     live_text: LiveText | None = None,
     *,
     first: int = 0,
+    step: "TowerStep | None" = None,
 ) -> list[dict]:
     """Trains the towers on sequences and stores all item vectors.
 
@@ -191,6 +194,7 @@ def fit_retrieval(
       log_dir: For TensorBoard.
       live_text: The text encoder, where it is to be trained.
       first: Epochs that the towers have been trained for already.
+      step: Of those epochs, to go on with.
 
     Returns:
       A row an epoch: losses, validation metrics, seconds.
@@ -228,7 +232,10 @@ def fit_retrieval(
 
     model.item_tower.trainable = model.query_tower.trainable = True
     model.ranking.trainable = False
-    _compile(model, settings)
+    if step is None:
+        _compile(model, settings)
+    else:
+        step.put_back(model)
     batch = min(settings.sequence_batch, count)
     batches = _batches(sequences, count, batch, settings)
     keep_best = KeepBest(
@@ -262,36 +269,6 @@ def fit_retrieval(
         )
     model.freeze_items()
     return logs
-
-
-def catch_up(
-    model: Recommender,
-    sequences: tf.data.Dataset,
-    settings: TrainingSettings,
-    log_dir: str,
-    *,
-    first: int,
-) -> list[dict]:
-    """Goes on with towers that have not learned from the latest targets.
-
-    Args:
-      model: Trained on the earlier ones.
-      sequences: With all targets; as for `fit_retrieval`.
-      settings: Of the training; a pass learns more slowly than there.
-      log_dir: For TensorBoard.
-      first: Epochs that the towers have been trained for already.
-
-    Returns:
-      A row an epoch, as `fit_retrieval`.
-    """
-    slower = dataclasses.replace(
-        settings,
-        max_epochs=settings.catch_up_epochs,
-        learning_rate=_CATCH_UP_RATE * settings.learning_rate,
-        validate_every=1,
-        spectral_start=False,
-    )
-    return fit_retrieval(model, sequences, slower, log_dir, first=first)
 
 
 def _run_with_text(

@@ -132,6 +132,8 @@ class Recommender(tfrs.Model):
         # Unix seconds; while the heads are trained, the towers have learned
         # nothing of that moment and later.
         self.learned_until = 0
+        # Of the learning rate, from when it is compiled.
+        self.schedule: typing.Any = None
         # Trains the text encoder too, where it is set.
         self.live_text: LiveText | None = None
         self.retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import export, fitting, inputs, training_data
+from models.catching_up import TowerStep, catch_up
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -199,6 +200,8 @@ def _fit(
         )
     towers = fitting.fit_retrieval(model, early, training, run_dir, live_text)
     history = {"retrieval": towers}
+    # With a text encoder in training the step was another one.
+    step = None if live_text else TowerStep.of(model)
     if ranking:
         model.learned_until = parted
         history["ranking"] = _fit_ranking(
@@ -212,8 +215,13 @@ def _fit(
         )
     if parted:
         items.set_choices(counts)
-        towers += fitting.catch_up(
-            model, sequences, training, run_dir, first=len(towers)
+        towers += catch_up(
+            model,
+            sequences,
+            training,
+            run_dir,
+            first=len(towers),
+            step=step,
         )
     history["neighbours"] = fit_neighbours(model, sequences, training)
     if live_text is None:

@@ -69,8 +69,8 @@ def equal(
 def freshness(seconds: tf.Tensor) -> tf.Tensor:
     """Turns ages into float32 of 1 for now to 0 for long ago, by logarithm.
 
-    >>> freshness(tf.constant([0, 3600, 2**40])).numpy().round(2).tolist()
-    [1.0, 0.55, 0.0]
+    >>> freshness(tf.constant([0, 3600, 2**40])).numpy().round(2)
+    array([1.  , 0.55, 0.  ], dtype=float32)
     """
     age = tf.math.log1p(tf.cast(tf.maximum(seconds, 0), tf.float32))
     return tf.nn.relu(1.0 - age / _FORGOTTEN)

@@ -119,10 +119,19 @@ def _interval(facts, method, metric):
 
 
 def _leads(facts):
-    """Says by how much the model is ahead of each baseline, and how surely."""
+    """Says by how much the model is ahead of each baseline, and how surely.
+
+    And its items, in the order in which they are shown, of what it retrieves.
+    """
+    leads = {
+        METHOD_NAMES[method]: metrics
+        for method, metrics in facts.get("retrieval_leads", {}).items()
+    }
+    if ranked := facts.get("ranked"):
+        leads["itself before ranking 排序前"] = ranked["lead"]
     rows = [
         (
-            METHOD_NAMES[method],
+            name,
             metric,
             f"{lead['mean']:+.4f}",
             f"{lead['low']:+.4f} … {lead['high']:+.4f}",
@@ -132,7 +141,7 @@ def _leads(facts):
             if lead["high"] < 0
             else "not clear",
         )
-        for method, metrics in facts.get("retrieval_leads", {}).items()
+        for name, metrics in leads.items()
         for metric, lead in metrics.items()
     ]
     if not rows:

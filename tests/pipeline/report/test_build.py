@@ -55,6 +55,8 @@ def test_json_has_the_keys_that_were_promised(finished):
     assert lead["low"] == -0.004
     assert "+0.2600 … +0.3000" in page
     assert "not clear" in page
+    assert facts["ranked"]["lead"]["ndcg@10"]["mean"] == 0.011
+    assert "+0.0060 … +0.0170" in page
     assert facts["simulated"] is True
     assert facts["status"] == "succeeded"
     events = facts["counts"]["events"]
