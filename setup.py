@@ -70,6 +70,7 @@ setup(
         include=[
             f"{room}{deep}"
             for room in (
+                "applications",
                 "benchmarks",
                 "cli",
                 "components",

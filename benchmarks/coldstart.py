@@ -29,9 +29,9 @@ from components.retrieval_evaluator.evaluation import (
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
-from models import trainer
 from models.item_table import align, read_text_vectors
 from models.settings import ModelSettings, TrainingSettings
+from models.training import trainer
 
 MOST_EVENTS = 5
 CUTS = (5, 10, 50)

@@ -20,10 +20,10 @@ from components.retrieval_evaluator.evaluation import (
     evaluate,
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
-from models import trainer
 from models.metrics import intervals, retrieval
 from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FROZEN, TOP, FineTuningSettings
+from models.training import trainer
 
 # The towers trained on just as long, with an encoder that does not move:
 # what is gained over this one is the encoder's.

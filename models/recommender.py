@@ -25,7 +25,7 @@ from models.towers import TIME_GAP_BUCKETS, ItemTower, QueryTower
 from schema.contract import EVENT_TYPES
 
 if typing.TYPE_CHECKING:
-    from models.live_text import LiveText
+    from models.training.live_text import LiveText
 
 
 class Recommender(tfrs.Model):

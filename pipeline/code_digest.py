@@ -1,8 +1,8 @@
 """A hash of the source that a node runs, so that edits never meet the cache.
 
 TFX caches a node by its inputs and execution properties. A dotted path such
-as `models.trainer.run_fn` is only a string to it, so each node also carries
-the digest of that module and of all our modules that it imports.
+as `models.training.trainer.run_fn` is only a string to it, so each node also
+carries the digest of that module and of all our modules that it imports.
 """
 
 import ast
@@ -18,7 +18,7 @@ def code_digest(module: str) -> str:
     """Returns a short hash over a module and what it imports of ours.
 
     Args:
-      module: Dotted name, as in `models.trainer`.
+      module: Dotted name, as in `models.training.trainer`.
 
     Raises:
       ModuleNotFoundError: There is no such module.

@@ -106,13 +106,13 @@ def create_pipeline(
     }
     tuner = _tuner(config, places, to_learn_from)
     trainer = RecommenderTrainer(
-        run_fn="models.trainer.run_fn",
+        run_fn="models.training.trainer.run_fn",
         **to_learn_from,
         custom_config={
             "model_settings": config.model.to_json(),
             "training_settings": config.training.to_json(),
             "fine_tuning_settings": config.fine_tuning.to_json(),
-            "code_digest": code_digest("models.trainer"),
+            "code_digest": code_digest("models.training.trainer"),
         },
         hyperparameters=tuner.outputs["best_hyperparameters"]
         if tuner

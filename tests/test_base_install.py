@@ -12,8 +12,8 @@ from cli.main import PIPELINE_PACKAGES
 NEED_PIPELINE = {
     "models.export",
     "models.preprocessing",
-    "models.trainer",
-    "models.training_data",
+    "models.training.trainer",
+    "models.training.data",
     "models.tuning.tuner",
 }
 

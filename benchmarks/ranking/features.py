@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.retrieval_evaluator.requests import split_files
-from models import inputs, trainer
+from models import inputs
 from models.item_table import (
     ItemTable,
     align,
@@ -19,6 +19,7 @@ from models.item_table import (
     read_text_vectors,
 )
 from models.settings import ModelSettings
+from models.training import trainer
 from schema.contract import EVENT_TYPES
 
 _BATCH = 512

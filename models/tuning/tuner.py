@@ -14,9 +14,9 @@ from keras_tuner.engine import base_tuner
 from keras_tuner.engine.trial import TrialStatus
 from tfx.v1.components import TunerFnResult
 
-from models import trainer
 from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
+from models.training import trainer
 from models.tuning import space
 from models.tuning.settings import OBJECTIVES, TuningSettings
 from schema.errors import DataError
@@ -166,7 +166,7 @@ def tuner_fn(fn_args) -> TunerFnResult:
     """Tunes as TFX's Tuner asks.
 
     Args:
-      fn_args: As for `models.trainer.run_fn`; `custom_config` has
+      fn_args: As for `models.training.trainer.run_fn`; `custom_config` has
         `tuning_settings` (JSON) and `tuning_dir` as well.
     """
     config = fn_args.custom_config

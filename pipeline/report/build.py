@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import typing
 
 from pipeline.report.facts import collect
@@ -19,17 +20,32 @@ def build(results: RunResults) -> None:
     Args:
       results: Where the run left its parts.
     """
-    facts = _finite(collect(results))
+    write(results.run_dir, collect(results), results.catalogue_dir)
+
+
+def write(
+    run_dir: pathlib.Path, facts: dict, catalogue_dir: str | None
+) -> None:
+    """Writes both files, each whole or not at all.
+
+    Args:
+      run_dir: Where.
+      facts: What `report.json` holds.
+      catalogue_dir: Examples of `Catalogue`, for the titles of items shown.
+    """
+    facts = _finite(facts)
     wanted = shown_items(facts.get("examples", ()))
-    titles = read_titles(results.catalogue_dir, wanted)
-    results.run_dir.mkdir(parents=True, exist_ok=True)
-    (results.run_dir / "report.json").write_text(
-        json.dumps(facts, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-    )
-    (results.run_dir / "report.html").write_text(
-        page(facts, titles), encoding="utf-8"
-    )
+    titles = read_titles(catalogue_dir, wanted)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    _replace(run_dir / "report.html", page(facts, titles))
+    _replace(run_dir / "report.json", told)
+
+
+def _replace(path: pathlib.Path, text: str) -> None:
+    half = path.with_name(f".{path.name}.part")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
 
 
 def _finite(value: typing.Any) -> typing.Any:

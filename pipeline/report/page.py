@@ -15,6 +15,7 @@ from pipeline.report.sections import (
     training_section,
     tuning_section,
 )
+from pipeline.report.systems import systems_section
 from pipeline.report.theme import STYLE
 
 
@@ -33,6 +34,7 @@ def page(facts: dict, titles: dict[str, str]) -> str:
             people_section(facts, titles),
             retrieval_section(facts),
             ranking_section(facts),
+            systems_section(facts),
             _gate_section(facts),
             data_section(facts),
             tuning_section(facts),

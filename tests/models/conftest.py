@@ -227,9 +227,9 @@ def write_text_vectors(folder, dimension=0, items=(), queries=()):
 
 @pytest.fixture(scope="session")
 def tiny_shop(tmp_path_factory):
-    """Transformed items and behaviour: `models.trainer.Sources`."""
+    """Transformed items and behaviour: `models.training.trainer.Sources`."""
     from models import preprocessing
-    from models.trainer import Sources
+    from models.training.trainer import Sources
     from schema import loader
 
     root = pathlib.Path(tmp_path_factory.mktemp("tiny_shop"))

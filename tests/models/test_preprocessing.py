@@ -9,7 +9,7 @@ import models  # noqa: F401  chooses Keras 2
 from models import inputs, local_time, preprocessing
 from models.features import MAX_TAGS
 from models.item_table import read_items
-from models.training_data import split_files
+from models.training.data import split_files
 from schema import loader
 from schema.contract import EVENT_TYPES
 from schema.errors import DataError

@@ -9,7 +9,7 @@ from pipeline import code_digest as digests
 def sources(tmp_path, monkeypatch):
     files = {
         "models": "",
-        "models.trainer": "from models import towers\n",
+        "models.training.trainer": "from models import towers\n",
         "models.towers": "import numpy\nfrom schema.contract import TABLES\n",
         "models.unrelated": "",
         "schema": "",
@@ -27,15 +27,15 @@ def sources(tmp_path, monkeypatch):
 
 
 def test_follows_our_imports_to_the_end(sources):
-    before = digests.code_digest("models.trainer")
+    before = digests.code_digest("models.training.trainer")
     (sources / "schema.contract").write_text("TABLES = {'x': 1}\n")
-    assert digests.code_digest("models.trainer") != before
+    assert digests.code_digest("models.training.trainer") != before
 
 
 def test_other_modules_do_not_count(sources):
-    before = digests.code_digest("models.trainer")
+    before = digests.code_digest("models.training.trainer")
     (sources / "models.unrelated").write_text("print('edited')\n")
-    assert digests.code_digest("models.trainer") == before
+    assert digests.code_digest("models.training.trainer") == before
 
 
 def test_unknown_module_is_an_error(sources):

@@ -14,7 +14,6 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
-from models.schedule import WarmupCosine
 from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import ADAPTERS, ALL, FineTuningSettings
 from models.text.fine_tuning.variables import (
@@ -29,6 +28,7 @@ from models.text.resolve import (
     Description,
     EncoderPaths,
 )
+from models.training.schedule import WarmupCosine
 from schema.errors import DataError
 
 

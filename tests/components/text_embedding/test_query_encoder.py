@@ -11,7 +11,7 @@ from components.text_embedding.pipeline import run_text_embedding
 from models.item_table import read_text_vectors
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings
-from models.trainer import _text_encoder
+from models.training.trainer import _text_encoder
 from schema.errors import DataError
 from schema.settings import SettingsError
 from tests.components.text_embedding.inputs import write_inputs

@@ -33,7 +33,7 @@ def nodes():
         for name, kind in TYPES.items()
     }
     trainer = RecommenderTrainer(
-        run_fn="models.trainer.run_fn",
+        run_fn="models.training.trainer.run_fn",
         custom_config={"model_settings": "{}", "code_digest": "1"},
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["eval"]),

@@ -173,7 +173,7 @@ def test_the_trainer_gets_what_the_tuner_found(tiny_shop, tmp_path):
                 standard_artifacts.ModelRun, tmp_path / "run"
             ),
         },
-        parameters | {"run_fn": "models.trainer.run_fn"},
+        parameters | {"run_fn": "models.training.trainer.run_fn"},
     )
     model = tf.saved_model.load(str(tmp_path / "model" / "Format-Serving"))
     assert model.item_vectors().shape[1] == 8

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models import fitting
 from models.recommender import Recommender
-from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
+from models.training import fitting
+from models.training.schedule import WarmupCosine
 
 # Of the learning rate, where training goes on.
 _SLOWER = 0.3

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.training_data import before, mean_labels, parting_time, targets
+from models.training.data import before, mean_labels, parting_time, targets
 from schema.errors import DataError
 
 

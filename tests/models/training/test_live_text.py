@@ -9,12 +9,12 @@ from models import fitting
 from models.features import ITEM_FEATURES
 from models.inputs import CONTEXT
 from models.item_table import ItemTable
-from models.live_text import LiveText
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
+from models.training.live_text import LiveText
 from tests.encoders import CHARACTERS, write_tiny_bert
 
 NUM_ITEMS, NUM_USERS, STEPS = 24, 64, 6

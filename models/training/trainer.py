@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import export, fitting, inputs, training_data
-from models.catching_up import TowerStep, catch_up
+from models import export, inputs
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -19,14 +18,16 @@ from models.item_table import (
     read_items,
     read_text_vectors,
 )
-from models.live_text import LiveText
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
-from models.training_data import Sources, sources_of
+from models.training import data, fitting
+from models.training.catching_up import TowerStep, catch_up
+from models.training.data import Sources, sources_of
+from models.training.live_text import LiveText
 from models.tuning import space
 from schema.errors import DataError
 from schema.settings import SettingsError
@@ -148,17 +149,17 @@ def _fit(
     sources, run_dir, settings, training, fine_tuning, *, ranking
 ) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
-    columns = read_items(training_data.split_files(sources.items, "all"))
+    columns = read_items(data.split_files(sources.items, "all"))
     items = ItemTable(
         columns,
         align(columns["item_id"], keys, vectors),
         os.path.join(run_dir, IDS_FILE),
     )
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
-    query_lookup = training_data.query_lookup(queries)
+    query_lookup = data.query_lookup(queries)
     heads = settings.head_names
-    sequences = training_data.sequences(
-        training_data.split_files(sources.examples, "sequence_train"),
+    sequences = data.sequences(
+        data.split_files(sources.examples, "sequence_train"),
         heads,
         lambda batch: inputs.sequence_inputs(
             batch,
@@ -169,24 +170,24 @@ def _fit(
             validation_steps=training.validation_steps,
         ),
     ).cache()
-    counts, newest, first_seen = training_data.targets(
-        sequences, items.num_items
-    )
+    counts, newest, first_seen = data.targets(sequences, items.num_items)
     parted = 0
     if ranking:
-        parted = training_data.parting_time(sequences, training.ranking_share)
-    early = training_data.before(sequences, parted)
-    items.set_choices(training_data.targets(early, items.num_items)[0])
+        parted = data.parting_time(sequences, training.ranking_share)
+    early = data.before(sequences, parted)
+    items.set_choices(
+        data.targets(early, items.num_items)[0] if parted else counts
+    )
     model = Recommender(
         settings,
         training,
         items,
         counts=counts,
         newest=newest,
-        available_from=training_data.available_from(
+        available_from=data.available_from(
             settings, items.listed_at, first_seen, counts
         ),
-        sizes=training_data.vocabulary_sizes(sources),
+        sizes=data.vocabulary_sizes(sources),
         query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
     )
     live_text = None
@@ -206,7 +207,7 @@ def _fit(
         model.learned_until = parted
         history["ranking"] = _fit_ranking(
             model,
-            training_data.split_files(sources.examples, "train"),
+            data.split_files(sources.examples, "train"),
             lambda batch: inputs.ranking_inputs(
                 batch, settings, items.lookup, query_lookup
             ),
@@ -250,15 +251,13 @@ def _fit_ranking(model, files, prepare, training, run_dir):
     def batched(records, batch, full):
         return (
             records.batch(batch, drop_remainder=full)
-            .map(training_data.parse(heads), num_parallel_calls=2)
+            .map(data.parse(heads), num_parallel_calls=2)
             .map(prepare, num_parallel_calls=2)
             .prefetch(2)
         )
 
-    examples = training_data.records(files).filter(
-        lambda example: ~chosen(example)
-    )
-    count, rates = training_data.mean_labels(examples, heads)
+    examples = data.records(files).filter(lambda example: ~chosen(example))
+    count, rates = data.mean_labels(examples, heads)
     if not count:
         return []
     model.ranking.start_at(rates)
@@ -270,7 +269,7 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         model,
         batched(shuffled, batch, True),
         batched(
-            training_data.records(files).filter(chosen).filter(later),
+            data.records(files).filter(chosen).filter(later),
             training.ranking_batch,
             False,
         ),

@@ -14,13 +14,13 @@ from models import inputs
 from models.cooccurrence import counting
 from models.cooccurrence.sequences import of_examples
 from models.cooccurrence.spectral import item_factors
-from models.live_text import LiveText
 from models.recommender import Recommender
-from models.schedule import WarmupCosine
 from models.settings import TrainingSettings
+from models.training.live_text import LiveText
+from models.training.schedule import WarmupCosine
 
 if typing.TYPE_CHECKING:
-    from models.catching_up import TowerStep
+    from models.training.catching_up import TowerStep
 
 # Steps between two validations of ranking, where a pass is longer.
 _RANKING_INTERVAL = 200
