@@ -12,7 +12,7 @@ import tensorflow as tf
 import models  # noqa: F401  chooses Keras 2
 from components.item_index import building as index_building
 from components.servable import building
-from models import new_items, trainer
+from models import new_items
 from models.index.settings import IndexSettings
 from models.serving_graph.blending import standard_scores
 from models.serving_graph.inputs import answer_specs, defaults
@@ -20,6 +20,7 @@ from models.serving_graph.settings import ServableSettings
 from models.settings import TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.hub import TextEncoder
+from models.training import trainer
 from schema.errors import DataError
 from schema.settings import SettingsError
 from tests.components.servable.test_building import request

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import new_items, trainer
+from models import new_items
 from models.settings import TrainingSettings
+from models.training import trainer
 from schema.errors import DataError
 from tests.encoders import HIDDEN, write_tiny_bert
 from tests.models.conftest import (

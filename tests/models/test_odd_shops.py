@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import trainer
 from models.settings import TrainingSettings
+from models.training import trainer
 from tests.models.conftest import MODEL
 
 TRAINING = TrainingSettings(

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import fitting, inputs
+from models import inputs
 from models.cooccurrence.fitting import fit_neighbours
 from models.cooccurrence.neighbours import (
     History,
@@ -21,6 +21,7 @@ from models.features import ITEM_FEATURES, MAX_TAGS
 from models.item_table import ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
+from models.training import fitting
 from schema.contract import EVENT_TYPES
 
 NUM_ITEMS = 5

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import fitting
+from models.training import fitting
 
 DECAY = 0.5
 

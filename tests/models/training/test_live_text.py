@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import fitting
 from models.features import ITEM_FEATURES
 from models.inputs import CONTEXT
 from models.item_table import ItemTable
@@ -14,6 +13,7 @@ from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
+from models.training import fitting
 from models.training.live_text import LiveText
 from tests.encoders import CHARACTERS, write_tiny_bert
 

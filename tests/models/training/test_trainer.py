@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models import trainer
 from models.cooccurrence.neighbours import add_scores
 from models.metrics import ranking as metrics
 from models.settings import TrainingSettings
+from models.training import trainer
 from tests.models.conftest import MODEL
 
 SETTINGS = dataclasses.replace(MODEL, dropout=0.1)
