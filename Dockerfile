@@ -18,6 +18,7 @@ COPY models models
 COPY components components
 COPY pipeline pipeline
 COPY serving serving
+COPY applications applications
 COPY cli cli
 RUN python3 tools/bootstrap.py --venv /opt/venv && rm -rf /root/.cache
 

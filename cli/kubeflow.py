@@ -1,4 +1,4 @@
-"""`daogou kubeflow`: the same pipeline as a spec for Kubeflow Pipelines."""
+"""`daogou kubeflow`: the same pipeline on Kubeflow Pipelines."""
 
 import pathlib
 import typing
@@ -15,7 +15,7 @@ if typing.TYPE_CHECKING:
 
 @click.group(epilog=options.examples("daogou kubeflow compile --help"))
 def kubeflow() -> None:
-    """Compile the pipeline for Kubeflow."""
+    """Compile the pipeline for Kubeflow, and hand it to a server."""
 
 
 @kubeflow.command(
@@ -23,7 +23,8 @@ def kubeflow() -> None:
     epilog=options.examples(
         "daogou kubeflow compile --preset demo --output daogou.yaml \\",
         "  --image shop/daogou:0.1 --root gs://shop/daogou \\",
-        "  --data gs://shop/data --serving gs://shop/serving",
+        "  --data gs://shop/data --serving gs://shop/serving \\",
+        "  --cluster examples/kubeflow/cluster.yaml",
     ),
 )
 @click.option(
@@ -70,6 +71,14 @@ def kubeflow() -> None:
     type=click.Choice(tuple(TABLES)),
     help="A table that the data has; repeat it. All four by default.",
 )
+@click.option(
+    "--cluster",
+    "cluster_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    default=None,
+    metavar="FILE",
+    help="YAML of machines, secrets, volumes, retries and Beam options.",
+)
 @click.pass_obj
 def compile_spec(
     session: "Session",
@@ -81,6 +90,7 @@ def compile_spec(
     data: str,
     serving: str,
     tables: tuple[str, ...],
+    cluster_file: pathlib.Path | None,
 ) -> None:
     """Write the pipeline spec to a file; needs no cluster."""
     chosen = tuple(name for name in TABLES if name in (tables or TABLES))
@@ -91,6 +101,9 @@ def compile_spec(
                 f"{', '.join(REQUIRED_TABLES)}",
                 param_hint="--table",
             )
+    from pipeline.kubeflow.cluster import read_cluster
+
+    cluster = None if cluster_file is None else read_cluster(cluster_file)
     with libraries_hushed(show=session.debug):
         from pipeline import kubeflow_runner
 
@@ -102,6 +115,99 @@ def compile_spec(
             data=data,
             serving=serving,
             tables=chosen,
+            cluster=cluster,
         )
     click.echo(f"wrote {output}")
     click.echo(f"copy {schemas}/ to {root}/schema")
+
+
+def _server(command):
+    """Adds the options that say where Kubeflow Pipelines answers."""
+    for option in (
+        click.option(
+            "--service-account",
+            default="",
+            metavar="NAME",
+            help="Of the pods; the namespace's default otherwise.",
+        ),
+        click.option(
+            "--token-variable",
+            default="",
+            metavar="VARIABLE",
+            help="Environment variable that holds a bearer token.",
+        ),
+        click.option(
+            "--namespace",
+            default="",
+            metavar="NAME",
+            help="Of a multi-user deployment.",
+        ),
+        click.option(
+            "--host",
+            required=True,
+            metavar="URL",
+            help="Where the API answers, as in http://localhost:8080.",
+        ),
+        click.option(
+            "--name",
+            default="daogou",
+            show_default=True,
+            metavar="NAME",
+            help="What lists of runs call it.",
+        ),
+        click.argument(
+            "spec",
+            type=click.Path(dir_okay=False, path_type=pathlib.Path),
+            metavar="FILE",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@kubeflow.command(
+    epilog=options.examples(
+        "daogou kubeflow submit daogou.yaml --host http://localhost:8080"
+    )
+)
+@_server
+@click.pass_obj
+def submit(
+    session: "Session", *, spec: pathlib.Path, name: str, **given: str
+) -> None:
+    """Start one run of a compiled FILE."""
+    with libraries_hushed(show=session.debug):
+        from pipeline.kubeflow import client
+
+        run_id = client.submit(client.Server(**given), spec, name)
+    click.echo(f"run {run_id}")
+
+
+@kubeflow.command(
+    epilog=options.examples(
+        "daogou kubeflow schedule daogou.yaml --cron '0 0 3 * * *' \\",
+        "  --host http://localhost:8080",
+    )
+)
+@click.option(
+    "--cron",
+    required=True,
+    metavar="FIELDS",
+    help="Six fields, seconds first: '0 0 3 * * *' is every day at three.",
+)
+@_server
+@click.pass_obj
+def schedule(
+    session: "Session",
+    *,
+    spec: pathlib.Path,
+    name: str,
+    cron: str,
+    **given: str,
+) -> None:
+    """Run a compiled FILE again and again."""
+    with libraries_hushed(show=session.debug):
+        from pipeline.kubeflow import client
+
+        recurring = client.schedule(client.Server(**given), spec, name, cron)
+    click.echo(f"recurring run {recurring}")

@@ -1,14 +1,20 @@
 """Compiles the same pipeline for Kubeflow Pipelines v2, offline.
 
-Only the places and the Beam options differ from a local run. Neither a
-Resolver nor an InfraValidator is in it, which open-source Kubeflow
-Pipelines cannot run.
+Only the places, the Beam options and what the cluster gives to the nodes
+differ from a local run. Neither a Resolver nor an InfraValidator is in it,
+which open-source Kubeflow Pipelines cannot run.
 """
 
 import dataclasses
+import json
 import pathlib
+import tempfile
+
+import yaml
 
 from pipeline import presets
+from pipeline.kubeflow.cluster import Cluster
+from pipeline.kubeflow.spec import add_cluster, platform_spec
 from pipeline.places import Places
 from pipeline.schemas import write_schemas
 from schema.contract import TABLES
@@ -24,6 +30,7 @@ def compile_pipeline(
     data: str,
     serving: str,
     tables: tuple[str, ...] = tuple(TABLES),
+    cluster: Cluster | None = None,
 ) -> pathlib.Path:
     """Writes the pipeline spec, and the schemas that belong at its root.
 
@@ -35,22 +42,25 @@ def compile_pipeline(
       data: Folder with one folder of Parquet files a table.
       serving: TF Serving's base path of the model.
       tables: Which tables the data folder has.
+      cluster: What its nodes get; the defaults of `Cluster` if None.
 
     Returns:
       The folder of the schema files, to be copied to `<root>/schema`.
 
     Raises:
-      DataError: The output's ending is neither of the two.
+      DataError: The output's ending is neither of the two, the cluster names
+        a node that is not there, or needs what schema 2.0 cannot say.
     """
     if output.suffix not in (".yaml", ".json"):
         raise DataError(
             f"--output {output} ends in {output.suffix!r}; allowed: .yaml, "
             ".json"
         )
+    cluster = cluster or Cluster()
 
     from tfx import v1 as tfx
 
-    from pipeline.pipeline import create_pipeline
+    from pipeline.pipeline import LOCAL_BEAM, create_pipeline
 
     config = dataclasses.replace(presets.by_name(preset), tables=tables)
     places = Places(
@@ -62,14 +72,42 @@ def compile_pipeline(
         tuning_dir=f"{root}/tuning",
     )
     runner = tfx.orchestration.experimental
-    runner.KubeflowV2DagRunner(
-        config=runner.KubeflowV2DagRunnerConfig(
-            default_image=image,
-            use_pipeline_spec_2_1=output.suffix == ".yaml",
-        ),
-        output_dir=str(output.parent.resolve()),
-        output_filename=output.name,
-    ).run(create_pipeline(config, places))
+    with tempfile.TemporaryDirectory() as folder:
+        runner.KubeflowV2DagRunner(
+            config=runner.KubeflowV2DagRunnerConfig(
+                default_image=image,
+                use_pipeline_spec_2_1=output.suffix == ".yaml",
+            ),
+            output_dir=folder,
+            output_filename=output.name,
+        ).run(
+            create_pipeline(
+                config, places, beam_args=cluster.beam_args or LOCAL_BEAM
+            )
+        )
+        job = yaml.safe_load(
+            pathlib.Path(folder, output.name).read_text(encoding="utf-8")
+        )
+    _write(output, job, cluster)
     schemas = output.with_suffix(".schemas")
     write_schemas(config, schemas)
     return schemas
+
+
+def _write(output, job, cluster):
+    spec = job.get("pipelineSpec", job)
+    add_cluster(spec, cluster)
+    platform = platform_spec(spec, cluster)
+    if output.suffix == ".json":
+        if platform:
+            raise DataError(
+                f"--output {output} is schema 2.0, which has no place for "
+                "secrets, volumes and node selectors; allowed with them: .yaml"
+            )
+        text = json.dumps(job, sort_keys=True, ensure_ascii=False)
+    else:
+        documents = [job, platform] if platform else [job]
+        text = yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True)
+    half = output.with_name(f".{output.name}.part")
+    half.write_text(text, encoding="utf-8")
+    half.replace(output)

@@ -1,12 +1,18 @@
 """The spec that Kubeflow gets, compiled offline and loaded by kfp itself."""
 
 import json
+import pathlib
 
 import pytest
 import yaml
 
 from pipeline import kubeflow_runner
+from pipeline.kubeflow.cluster import read_cluster
 from schema.errors import DataError
+
+CLUSTER = (
+    pathlib.Path(__file__).parents[2] / "examples" / "kubeflow" / "cluster.yaml"
+)
 
 PLACES = {
     "image": "registry.example/daogou:1",
@@ -21,9 +27,17 @@ def compiled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kubeflow")
     output = folder / "daogou.yaml"
     schemas = kubeflow_runner.compile_pipeline(
-        preset="demo", output=output, **PLACES
+        preset="demo",
+        output=output,
+        cluster=read_cluster(CLUSTER),
+        **PLACES,
     )
     return output, schemas
+
+
+@pytest.fixture(scope="module")
+def documents(compiled):
+    return list(yaml.safe_load_all(compiled[0].read_text(encoding="utf-8")))
 
 
 def test_kfp_loads_it_and_finds_every_node(compiled):
@@ -37,15 +51,62 @@ def test_kfp_loads_it_and_finds_every_node(compiled):
     assert "QualityGate" in tasks["Pusher"].dependent_tasks
 
 
-def test_every_node_runs_in_the_image_and_none_is_a_resolver(compiled):
-    spec = yaml.safe_load(compiled[0].read_text())
-    executors = spec["deploymentSpec"]["executors"]
-    assert len(executors) >= 25
-    for executor in executors.values():
-        assert executor["container"]["image"] == PLACES["image"]
-    text = compiled[0].read_text()
+def test_every_node_says_what_it_runs_reads_and_writes(documents):
+    spec, _ = documents
+    tasks = spec["root"]["dag"]["tasks"]
+    assert len(tasks) >= 32
+    for name, task in tasks.items():
+        component = spec["components"][task["componentRef"]["name"]]
+        executor = spec["deploymentSpec"]["executors"][
+            component["executorLabel"]
+        ]
+        container = executor["container"]
+        assert container["image"] == PLACES["image"]
+        assert container["command"][:2] == ["python", "-m"]
+        assert "{{$}}" in container["args"]
+        assert container["args"][-2:] == [
+            "--direct_running_mode=multi_processing",
+            "--direct_num_workers=0",
+        ]
+        assert task["cachingOptions"] == {"enableCache": True}
+        assert task["retryPolicy"]["maxRetryCount"] == 2
+        assert container["resources"]["resourceMemoryLimit"]
+        # Each input is there, and made by a task that it waits for.
+        wanted = component.get("inputDefinitions", {})
+        given = task.get("inputs", {})
+        assert set(given.get("artifacts", {})) == set(
+            wanted.get("artifacts", {})
+        )
+        assert set(given.get("parameters", {})) <= set(wanted["parameters"])
+        for source in given.get("artifacts", {}).values():
+            made = source["taskOutputArtifact"]
+            assert made["producerTask"] in task["dependentTasks"], name
+            of = tasks[made["producerTask"]]["componentRef"]["name"]
+            assert (
+                made["outputArtifactKey"]
+                in spec["components"][of]["outputDefinitions"]["artifacts"]
+            )
+    assert tasks["BehaviorLog"]["inputs"]["parameters"]["settings"]
+    text = json.dumps(spec)
     assert "Resolver" not in text
     assert "InfraValidator" not in text
+    assert "{SPAN}" not in text
+
+
+def test_the_trainer_gets_the_gpu_and_secrets_stay_outside(documents):
+    spec, platform = documents
+    executors = spec["deploymentSpec"]["executors"]
+    with_gpu = [
+        name
+        for name, executor in executors.items()
+        if "accelerator" in executor["container"]["resources"]
+    ]
+    assert with_gpu == ["Trainer_executor"]
+    configs = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(configs) == set(executors)
+    for config in configs.values():
+        assert config["secretAsEnv"][0]["secretName"] == "daogou-storage"
+    assert "AWS_SECRET_ACCESS_KEY" not in json.dumps(spec)
 
 
 def test_schemas_that_it_imports_lie_beside_it(compiled):
@@ -68,6 +129,18 @@ def test_json_is_schema_2_0(tmp_path):
     spec = json.loads(output.read_text())["pipelineSpec"]
     assert spec["schemaVersion"] == "2.0.0"
     assert not [name for name in spec["components"] if "Campaigns" in name]
+
+
+def test_schema_2_0_has_no_place_for_secrets(tmp_path):
+    output = tmp_path / "daogou.json"
+    with pytest.raises(DataError, match=r"daogou\.json.*allowed.*\.yaml"):
+        kubeflow_runner.compile_pipeline(
+            preset="demo",
+            output=output,
+            cluster=read_cluster(CLUSTER),
+            **PLACES,
+        )
+    assert not output.exists()
 
 
 def test_another_ending_is_refused(tmp_path):

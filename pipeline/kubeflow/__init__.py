@@ -1,0 +1,1 @@
+"""What Kubeflow Pipelines wants beside the pipeline itself."""
