@@ -9,6 +9,7 @@ from cli import (
     bench_import,
     bench_index,
     bench_items,
+    bench_off_policy,
     bench_quality,
     bench_ranking,
     bench_servable,
@@ -29,6 +30,7 @@ bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
+bench.add_command(bench_off_policy.off_policy)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)

@@ -100,6 +100,8 @@ def run_evaluation(
     examples = _examples(
         asked, results, model.item_ids().numpy(), eval_files, settings
     )
+    # TFX's local launcher makes the folder, Kubeflow's does not.
+    tf.io.gfile.makedirs(output_dir)
     _write_json(f"{output_dir}/metrics.json", report)
     _write_json(f"{output_dir}/examples.json", examples)
     return report
