@@ -15,6 +15,7 @@ import models  # noqa: F401  chooses Keras 2
 from models.cooccurrence.neighbours import add_scores
 from models.metrics import ranking as metrics
 from models.settings import TrainingSettings
+from models.text.fine_tuning.settings import FineTuningSettings
 from models.training import trainer
 from tests.models.conftest import MODEL
 
@@ -247,13 +248,13 @@ def test_one_seed_gives_one_model(tiny_shop, tmp_path):
     )
     rows = []
     for name in ("a", "b"):
-        history = trainer.train(
+        history = trainer.fit(
             tiny_shop,
-            str(tmp_path / name / "model"),
-            str(tmp_path / name / "run"),
+            str(tmp_path / name),
             SETTINGS,
             short,
-        )
+            FineTuningSettings(),
+        ).history
         rows.append(
             [
                 {k: v for k, v in row.items() if k != "seconds"}
