@@ -5,7 +5,11 @@ import itertools
 import threading
 import typing
 
+from serving.model_server.result_cache import ResultCache
+
 _PREFIX = ":tensorflow:serving:"
+# Of what TensorFlow Serving does not have.
+_OURS = "daogou_result_cache_"
 _MICROSECONDS = 1e6
 # 10 · 1.8ⁿ µs, to about 20 minutes.
 LIMITS = tuple(
@@ -53,7 +57,13 @@ class _Histograms:
 class Metrics:
     """What the server has done since it started."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: ResultCache | None = None):
+        """Begins at nothing.
+
+        Args:
+          cache: Whose counts are shown too.
+        """
+        self._cache = cache
         self._lock = threading.Lock()
         self._requests: dict[tuple[str, ...], int] = {}
         self._request_latency = _Histograms(
@@ -97,7 +107,19 @@ class Metrics:
                 lines.append(f"{name}{{{labels}}} {count}")
             lines += self._request_latency.lines()
             lines += self._runtime_latency.lines()
+        lines += self._cache_lines()
         return "\n".join(lines) + "\n"
+
+    def _cache_lines(self) -> typing.Iterator[str]:
+        if self._cache is None:
+            return
+        counts = self._cache.counts()
+        for name in ("hits", "misses", "evicted", "expired"):
+            yield f"# TYPE {_OURS}{name}_total counter"
+            yield f"{_OURS}{name}_total {getattr(counts, name)}"
+        for name in ("entries", "bytes"):
+            yield f"# TYPE {_OURS}{name} gauge"
+            yield f"{_OURS}{name} {getattr(counts, name)}"
 
 
 def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:

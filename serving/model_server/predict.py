@@ -13,6 +13,7 @@ from serving.model_server.errors import (
     failed_precondition,
     invalid_argument,
 )
+from serving.model_server.result_cache import ResultCache
 from serving.model_server.running import Runner
 from serving.model_server.servable import Servable, Signature
 
@@ -32,12 +33,14 @@ class Predictor:
       as_content: Answer numbers as raw bytes, not in typed fields.
       max_tensor_bytes: Of the largest tensor.
       check_method: Refuse signatures that were exported for nothing known.
+      cache: Of answers; None for none.
     """
 
     runner: Runner
     as_content: bool = False
     max_tensor_bytes: int = 2**31 - 1
     check_method: bool = False
+    cache: ResultCache | None = None
 
     def predict(
         self,
@@ -58,6 +61,16 @@ class Predictor:
           ServingError: The request does not fit the signature, or the graph
             refuses.
         """
+        if self.cache is None:
+            return self._predict(version, servable, request, timeout_seconds)
+        key = self.cache.key(servable, request)
+        answer = self.cache.get(key)
+        if answer is None:
+            answer = self._predict(version, servable, request, timeout_seconds)
+            self.cache.put(key, answer)
+        return answer
+
+    def _predict(self, version, servable, request, timeout_seconds):
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = servable.signatures.get(name)
         if signature is None:

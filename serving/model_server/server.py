@@ -27,6 +27,7 @@ from serving.model_server.metrics import Metrics
 from serving.model_server.predict import Predictor
 from serving.model_server.reflection import Reflection
 from serving.model_server.rest import Rest
+from serving.model_server.result_cache import ResultCache
 from serving.model_server.running import Runner
 from serving.model_server.servable import Servable
 from serving.model_server.settings import AS_CONTENT, ServerSettings
@@ -59,14 +60,21 @@ class ModelServer:
         self._config = _initial_config(settings)
         self._credentials = tls.credentials(settings.ssl_config_file)
         metrics_path = configs.metrics_path(settings.monitoring_config_file)
-        self._metrics = Metrics()
+        self._cache = (
+            ResultCache(
+                settings.result_cache_mb << 20, settings.result_cache_seconds
+            )
+            if settings.result_cache_mb
+            else None
+        )
+        self._metrics = Metrics(self._cache)
         self._scheduler = _scheduler(settings)
         self._runner = (
             Runner(self._metrics)
             if self._scheduler is None
             else BatchingRunner(self._metrics, self._scheduler)
         )
-        self.core = Core(settings, self._load, self._runner.forget)
+        self.core = Core(settings, self._load, self._forget)
         self.api = Api(
             self.core,
             Predictor(
@@ -75,6 +83,7 @@ class ModelServer:
                 == AS_CONTENT,
                 max_tensor_bytes=settings.max_request_bytes,
                 check_method=settings.enable_signature_method_name_check,
+                cache=self._cache,
             ),
             Inferrer(
                 runner=self._runner,
@@ -147,6 +156,11 @@ class ModelServer:
     def request_stop(self) -> None:
         """Lets `wait` return; fit for a signal handler."""
         self._stopped.set()
+
+    def _forget(self, servable: Servable) -> None:
+        self._runner.forget(servable)
+        if self._cache is not None:
+            self._cache.forget(servable)
 
     def _load(self, path: str) -> Servable:
         settings = self.settings

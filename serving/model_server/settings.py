@@ -146,6 +146,16 @@ class ServerSettings(Settings):
     max_rest_connections: int = _flag(
         4096, "Connections that the REST API keeps open.", _FROM_1, ours=True
     )
+    result_cache_mb: int = _flag(
+        0,
+        "Room for answers of Predict that are asked for again; 0 is none. Only "
+        "for models that answer the same to the same.",
+        _FROM_0,
+        ours=True,
+    )
+    result_cache_seconds: int = _flag(
+        60, "How long such an answer is good.", _FROM_1, ours=True
+    )
     shutdown_grace_seconds: int = _flag(
         30,
         "How long accepted requests may take after SIGTERM.",
