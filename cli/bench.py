@@ -5,6 +5,7 @@ import pathlib
 import click
 
 from cli import (
+    bench_cache,
     bench_explanations,
     bench_import,
     bench_index,
@@ -39,6 +40,7 @@ bench.add_command(bench_index.index)
 bench.add_command(bench_explanations.explanations)
 bench.add_command(bench_servable.servable)
 bench.add_command(bench_server.server)
+bench.add_command(bench_cache.cache)
 bench.add_command(bench_server.faults)
 
 

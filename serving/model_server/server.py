@@ -27,7 +27,7 @@ from serving.model_server.metrics import Metrics
 from serving.model_server.predict import Predictor
 from serving.model_server.reflection import Reflection
 from serving.model_server.rest import Rest
-from serving.model_server.result_cache import ResultCache
+from serving.model_server.result_cache import Counts, ResultCache
 from serving.model_server.running import Runner
 from serving.model_server.servable import Servable
 from serving.model_server.settings import AS_CONTENT, ServerSettings
@@ -156,6 +156,10 @@ class ModelServer:
     def request_stop(self) -> None:
         """Lets `wait` return; fit for a signal handler."""
         self._stopped.set()
+
+    def cache_counts(self) -> Counts:
+        """Returns what the cache of answers has done; zeros without one."""
+        return Counts() if self._cache is None else self._cache.counts()
 
     def _forget(self, servable: Servable) -> None:
         self._runner.forget(servable)

@@ -101,11 +101,11 @@ def test_a_server_answers_twice_alike_and_a_new_version_anew(models, tmp_path):
     ):
         ask = stub(channel).Predict
         # What warm-up requests were counted.
-        begun = server._cache.counts()
+        begun = server.cache_counts()
         first = ask(asked(3.0))
         assert ask(asked(3.0)) == first
         assert ask(asked(4.0)) != first
-        counts = server._cache.counts()
+        counts = server.cache_counts()
         assert counts.hits - begun.hits == 1
         assert counts.misses - begun.misses == 2
         page = server._metrics.page()
