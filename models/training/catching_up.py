@@ -39,7 +39,12 @@ class TowerStep:
     def put_back(self, model: Recommender) -> None:
         """Gives it back to the model, which learns more slowly now."""
         self.schedule.factor.assign(_SLOWER)
-        model.optimizer, model.train_function = self.optimizer, self.function
+        # Keras trains what was trainable when it was compiled last.
+        model.compile(
+            optimizer=self.optimizer,
+            jit_compile=model.training_settings.jit_compile,
+        )
+        model.train_function = self.function
 
 
 def catch_up(
