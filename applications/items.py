@@ -83,7 +83,8 @@ class ItemTable:
         """Returns every brand once."""
         import pyarrow.compute as pc
 
-        return frozenset(pc.unique(self._table["brand"]).to_pylist()) - {""}
+        found = pc.unique(self._table["brand"]).to_pylist()
+        return frozenset(filter(None, found))
 
 
 def _item(row: dict) -> Item:

@@ -24,9 +24,16 @@ from applications.copywriting.facts import (
 )
 from applications.copywriting.measuring import Auditor, distinct
 from applications.copywriting.reasons import reason_facts
+from applications.figures import OURS, Figure, SystemFigures
 from applications.items import Item, ItemTable
 
 BANNED_EXAMPLES = ("最好", "第一", "国家级", "顶级", "独家", "极致", "唯一")
+_METRICS = {
+    "unsupported": "share with unsupported claims",
+    "banned": "share with banned words",
+    "distinct_2": "distinct-2",
+    "length": "mean length",
+}
 Row = tuple[str, Facts, list[str]]
 
 
@@ -188,3 +195,51 @@ def _planted(
 def _share(flags: Iterable[bool]) -> float:
     found = list(flags)
     return sum(found) / len(found) if found else 0.0
+
+
+def system(result: dict, command: str) -> SystemFigures:
+    """Returns the figures as a run's report shows them.
+
+    Args:
+      result: What `run` returned.
+      command: Which measures it again.
+    """
+    texts = result["texts"]
+    raw = texts["raw"]
+    figures = []
+    for kind, told in texts.items():
+        if kind == "raw":
+            continue
+        for metric, lower in (
+            ("unsupported", True),
+            ("banned", True),
+            ("distinct_2", False),
+            ("length", False),
+        ):
+            # Only descriptions are of the same items as the sellers' texts.
+            beside = {"sellers": raw[metric]} if kind == "description" else {}
+            figures.append(
+                Figure(
+                    metric=_METRICS[metric],
+                    part=kind,
+                    values={OURS: told[metric], **beside},
+                    lower_is_better=lower,
+                )
+            )
+    for kind, told in result["planted"].items():
+        figures.append(
+            Figure(
+                metric="false claims caught",
+                part=kind,
+                values={OURS: told["caught"]},
+            )
+        )
+    return SystemFigures(
+        name="copywriting",
+        title="Texts for shoppers",
+        chinese="文案生成",
+        lead="No claim that is not in the item's data, no word that "
+        "advertising law bans.",
+        command=command,
+        figures=tuple(figures),
+    )

@@ -56,10 +56,10 @@ def explain(
             "version of Daogou exported it: run the pipeline again"
         )
     events = collections.defaultdict(list)
-    for item, event in zip(
+    for seen, event in zip(
         request.history_item_ids, request.history_event_types, strict=True
     ):
-        events[item].append(event)
+        events[seen].append(event)
     known = items.find([*(one.item_id for one in found), *events])
     explained = []
     for one in found:

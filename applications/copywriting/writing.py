@@ -135,9 +135,11 @@ class Writer:
         rows = sorted(rng.sample(range(len(attributes)), count))
         chosen = [attributes[row] for row in rows]
         said = tips(item)
+        name = headline(item)
         return {
-            "headline": headline(item),
-            "title": item.title,
+            "headline": name,
+            # Only where there is nothing shorter to call it.
+            "title": "" if name else item.title,
             "brand": item.brand,
             "leaf": item.leaf,
             "price": ""
