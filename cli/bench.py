@@ -5,6 +5,7 @@ import pathlib
 import click
 
 from cli import (
+    bench_assistant,
     bench_copywriting,
     bench_explanations,
     bench_import,
@@ -30,6 +31,7 @@ bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
+bench.add_command(bench_assistant.assistant)
 bench.add_command(bench_copywriting.copywriting)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)

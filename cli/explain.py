@@ -214,7 +214,7 @@ def _print(
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("id", no_wrap=True)
     table.add_column("title", no_wrap=True, max_width=30, overflow="ellipsis")
-    table.add_column("text")
+    table.add_column("text", overflow="fold")
     for line in lines:
         cells = (line.about, line.name, line.text.text)
         table.add_row(*map(Plain, cells))

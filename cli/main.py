@@ -26,6 +26,7 @@ COMMANDS = {
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
     "explain": "cli.explain:explain",
+    "assist": "cli.assist:assist",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

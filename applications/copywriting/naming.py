@@ -28,7 +28,7 @@ def headline(item: Item) -> str:
     >>> headline(Item(item_id="i", title="蔡康永的说话之道"))
     '蔡康永的说话之道'
     """
-    name = _name(item)
+    name = product_name(item)
     if name and item.brand:
         divided = item.brand[-1].isascii() and name[0].isascii()
         found = f"{item.brand}{' ' if divided else ''}{name}"
@@ -57,7 +57,8 @@ def tips(item: Item) -> list[str]:
     ]
 
 
-def _name(item: Item) -> str:
+def product_name(item: Item) -> str:
+    """Returns the word of the title that says what it is; "" without one."""
     for word in item.title.split():
         if (
             word not in (item.brand, *item.tags)

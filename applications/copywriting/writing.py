@@ -180,7 +180,7 @@ def _preferring(lines: Sequence[str], rng: random.Random) -> list[str]:
     """Shuffles, those that say most before those that need least."""
     order = _shuffled(lines, rng)
     richest = max(len(_needs(line)) for line in lines)
-    plain = [line for line in order if len(_needs(line)) < min(richest, 2)]
+    plain = [line for line in order if len(_needs(line)) < richest - 1]
     return [line for line in order if line not in plain] + plain
 
 
