@@ -33,7 +33,6 @@ _OWN_WORDS = (
     "没有找到",
     "换个说法",
     "下面是相近的",
-    "常有人一起选",
     "价格相差",
     "价格相同",
 )
@@ -120,7 +119,7 @@ def accessory_lines(
     begin = "您好，可以搭配的商品供您参考："
     if owned and accessories.kinds:
         kinds = "、".join(accessories.kinds)
-        begin = f"您好，与{owned}常有人一起选的有{kinds}，供您参考："
+        begin = f"您好，有了{owned}，可以一起看看{kinds}，供您参考："
     elif owned:
         begin = f"您好，与{owned}搭配，供您参考："
     facts = stated(
@@ -128,7 +127,8 @@ def accessory_lines(
         *accessories.kinds,
         *owned.split("、"),
         "可以搭配的",
-        "常有人一起选的有",
+        "有了",
+        "可以一起看看",
     )
     return [
         _checked([begin, "您好，供您参考："], facts),
