@@ -1,9 +1,10 @@
 """How well the assistant understands questions about the mall.
 
 `assistant_cases.tsv` holds 80 questions that were written, as customers would
-ask them, before there was an assistant, and were not looked at while it was
-built; `assistant_dev.tsv` holds the 60 that it was built with, and
-`applications/assistant/examples.tsv` what it learned intents from. A case is
+ask them, before there was an assistant, and asked once it was done;
+`assistant_dev.tsv` the 60 that it was built with, and
+`applications/assistant/examples.tsv` what it learned intents from. All are by
+one hand, so that other people's questions will be harder. A case is
 right where the intent is, and where what was asked for is among the first
 three items; of a question about an order, where the topic is. Beside it stand
 the intent that most questions have, and plain keyword search with the whole

@@ -39,6 +39,7 @@ class Line:
         "daogou explain --user u00042",
         "daogou explain --user u00042 --item i1234",
         "daogou explain --item i1234",
+        "daogou explain --item i1234 --reviews reviews.csv",
         "daogou explain --campaign c022",
         "daogou explain --item i1234 --llm http://localhost:8000/v1 "
         "--llm-model qwen",
@@ -73,6 +74,15 @@ class Line:
     show_default=True,
     help="Another one gives other texts.",
 )
+@click.option(
+    "--reviews",
+    "reviews_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    default=None,
+    metavar="FILE",
+    help="What customers said, which descriptions quote: CSV with item_id or "
+    "category, review, and label (1 approves) or rating.",
+)
 @language_model.options
 @options.server
 @options.runs
@@ -87,6 +97,7 @@ def explain(
     campaign_id: str,
     k: int,
     seed: int,
+    reviews_path: pathlib.Path | None,
     endpoint: "Endpoint | None",
     server: str,
     runs: pathlib.Path,
@@ -118,7 +129,10 @@ def explain(
 
         items = items_of(report)
         copywriter = Copywriter(
-            items.brands(), Writer(WriterSettings(seed=seed)), endpoint
+            items.brands(),
+            Writer(WriterSettings(seed=seed)),
+            endpoint,
+            _reviews(reviews_path, items),
         )
         if user_id:
             if item_id:
@@ -134,6 +148,15 @@ def explain(
         else:
             lines = [_copy(runs, report, items, copywriter, campaign_id)]
     _print(report.preset, lines, copywriter, as_json=as_json)
+
+
+def _reviews(path, items):
+    if path is None:
+        return None
+    from applications.copywriting.naming import product_name
+    from applications.copywriting.reviews import read_reviews
+
+    return read_reviews(path, items.brands() | set(map(product_name, items)))
 
 
 def _reasons(found, user_id, item_id):

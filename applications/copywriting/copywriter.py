@@ -12,8 +12,10 @@ from applications.copywriting.facts import (
     Facts,
     campaign_facts,
     item_facts,
+    stated,
 )
 from applications.copywriting.reasons import Why, reason_facts
+from applications.copywriting.reviews import Reviews
 from applications.copywriting.writing import Writer
 from applications.items import Item
 
@@ -61,6 +63,7 @@ class Copywriter:
         brands: frozenset[str] = frozenset(),
         writer: Writer | None = None,
         endpoint: Endpoint | None = None,
+        reviews: Reviews | None = None,
     ):
         """Puts the parts together.
 
@@ -68,7 +71,9 @@ class Copywriter:
           brands: All brands of the shop.
           writer: Fills the templates; one with default settings by default.
           endpoint: A language model that writes first; None for templates.
+          reviews: What customers said; descriptions quote them.
         """
+        self._reviews = reviews
         self._brands = brands
         self._writer = writer or Writer()
         self._endpoint = endpoint
@@ -77,12 +82,17 @@ class Copywriter:
 
     def describe(self, item: Item) -> Text:
         """Describes an item."""
+        facts, told = item_facts(item, self._brands), _told(item)
+        said = self._reviews.about(item) if self._reviews else None
+        if said is not None:
+            facts |= stated(said.about, quotes=[said.words])
+            told.append(f"{said.about}：「{said.words}」")
         return self._checked(
             "description",
             "写一段商品介绍。",
-            item_facts(item, self._brands),
-            _told(item),
-            self._writer.describe(item),
+            facts,
+            told,
+            self._writer.describe(item, said),
         )
 
     def reason(self, item: Item, why: Why) -> Text:

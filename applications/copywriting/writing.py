@@ -20,6 +20,7 @@ from applications.copywriting.facts import (
 )
 from applications.copywriting.naming import headline, points, tips
 from applications.copywriting.reasons import Why
+from applications.copywriting.reviews import Said
 from applications.items import Item
 from schema.settings import Settings
 
@@ -61,8 +62,13 @@ class Writer:
         """Takes the settings; the defaults where there are none."""
         self._settings = settings or WriterSettings()
 
-    def describe(self, item: Item) -> Iterator[str]:
-        """Gives descriptions of an item, in the order to try them."""
+    def describe(self, item: Item, said: Said | None = None) -> Iterator[str]:
+        """Gives descriptions of an item, in the order to try them.
+
+        Args:
+          item: Which.
+          said: What a customer said, to be quoted.
+        """
         rng = self._random("describe", item.item_id)
         words = self._words(item, rng)
         parts = [
@@ -73,6 +79,8 @@ class Writer:
                 templates.CLOSINGS,
             )
         ]
+        if said is not None:
+            parts.insert(-1, [f"{said.about}：「{said.words}」。"])
         return self._joined(parts, rng)
 
     def reason(self, item: Item, why: Why) -> Iterator[str]:
