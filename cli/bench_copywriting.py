@@ -22,7 +22,7 @@ _COLUMNS = ("texts", *_SHARES, "distinct_1", "distinct_2", "length")
     "--users",
     "num_users",
     type=click.IntRange(0, 10_000),
-    default=60,
+    default=20,
     show_default=True,
     help="How many get their reasons measured.",
 )
