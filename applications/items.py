@@ -55,11 +55,8 @@ class ItemTable:
 
     def __init__(self, table: "pa.Table"):
         """Takes the columns `Item` names, in any order, one row an item."""
-        import pyarrow as pa
-
         self._table = table
-        ids = table["item_id"]
-        self._ids = pa.chunked_array(ids).combine_chunks()
+        self._ids = table["item_id"].combine_chunks()
 
     def __len__(self) -> int:
         """Returns the number of items."""

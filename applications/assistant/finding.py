@@ -129,7 +129,7 @@ class Finder:
         if kind is not None and kind.match.sure:
             return _for_whom(kind.categories, slots.whom)
         voters = self._search(request, (), (), NO_LIMIT)[:_VOTERS]
-        votes: collections.Counter[str] = collections.Counter()
+        votes: dict[str, float] = collections.defaultdict(float)
         for place, item in enumerate(voters, start=1):
             votes[item.category] += 1 / place
         total = sum(votes.values())
@@ -139,10 +139,10 @@ class Finder:
                     votes[category] += _FOR_BEGINNING
         if not votes:
             return ()
-        (first, most), *others = votes.most_common(2)
-        if most >= _MAJORITY * total or not others:
+        first, *others = sorted(votes, key=lambda c: -votes[c])
+        if votes[first] >= _MAJORITY * total or not others:
             return (first,)
-        return (first, others[0][0])
+        return (first, others[0])
 
     def _wanted_brands(
         self, slots: Slots, categories: Sequence[str]

@@ -7,12 +7,16 @@ credit without any customer.
 """
 
 import pathlib
+import typing
 from collections.abc import Iterable
 
 import numpy as np
 
 from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = ("history_item_ids", "history_event_types", "history_timestamps")
 # What was chosen, and how much that says.
@@ -82,12 +86,16 @@ def learn(histories: pathlib.Path, category_of: dict[str, str]) -> Relations:
         table = pq.read_table(histories, columns=list(_COLUMNS))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{histories} cannot be read: {error}") from error
-    return from_columns(
-        *(table[name].combine_chunks() for name in _COLUMNS), category_of
-    )
+    items, events, times = (table[name].combine_chunks() for name in _COLUMNS)
+    return from_columns(items, events, times, category_of)
 
 
-def from_columns(items, events, times, category_of: dict[str, str]):
+def from_columns(
+    items: "pa.ListArray",
+    events: "pa.ListArray",
+    times: "pa.ListArray",
+    category_of: dict[str, str],
+) -> Relations:
     """Learns from list columns, one row a user, oldest step first.
 
     Args:

@@ -216,8 +216,7 @@ def _with_parts(
     best: dict[str, tuple[Match, tuple[str, ...]]] = {}
     for (word, match), counts in found.items():
         if word not in best or match > best[word][0]:
-            order = sorted(counts, key=lambda c, counts=counts: -counts[c])
-            best[word] = match, tuple(order)
+            best[word] = match, tuple(c for c, _ in counts.most_common())
     return best
 
 
