@@ -170,7 +170,7 @@ def _planted(
     tags = sorted({tag for item in items for tag in item.tags})
     brands = sorted({item.brand for item in items if item.brand})
     caught: dict[str, list[bool]] = {}
-    for item, (text, facts, known) in zip(items, rows, strict=True):
+    for text, facts, known in rows:
         data = " ".join(known)
         price = f"{rng.randint(10, 9999)}元"
         lies = {

@@ -107,11 +107,27 @@ def shared_facts(item: Item, other: Item) -> Facts:
     if item.brand and item.brand == other.brand:
         pieces += ["同品牌", f"同是{item.brand}", f"也是{item.brand}"]
     if item.category and item.category == other.category:
-        pieces += ["同类", f"同属{item.leaf}", f"也是{item.leaf}"]
-    elif item.category:
-        pieces.append("可以搭配着看")
+        pieces += ["同类", f"也是{item.leaf}"]
+    pieces += [f"同属{level}" for level in shared_levels(item, other)]
     pieces += [f"同样{tag}" for tag in item.tags if tag in other.tags]
     return stated(*pieces)
+
+
+def shared_levels(item: Item, other: Item) -> list[str]:
+    """Returns the levels that two items' categories begin with.
+
+    >>> case = Item(item_id="1", category="数码/手机配件/手机壳")
+    >>> film = Item(item_id="2", category="数码/手机配件/手机膜")
+    >>> shared_levels(case, film)
+    ['数码', '手机配件']
+    """
+    paths = (one.category.split(CATEGORY_SEPARATOR) for one in (item, other))
+    shared = []
+    for mine, theirs in zip(*paths, strict=False):
+        if not mine or mine != theirs:
+            break
+        shared.append(mine)
+    return shared
 
 
 def campaign_facts(campaign: Campaign) -> Facts:

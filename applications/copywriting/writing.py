@@ -16,7 +16,7 @@ from applications.copywriting.facts import (
     day_text,
     percent_off,
     price_text,
-    shared_facts,
+    shared_levels,
 )
 from applications.copywriting.naming import headline, points, tips
 from applications.copywriting.reasons import Why
@@ -173,10 +173,10 @@ class Writer:
 
 def _shared(item: Item, other: Item) -> str:
     """Returns the closest thing that two items have in common."""
-    known = shared_facts(item, other).pieces
-    for text in (f"同属{item.leaf}", f"同是{item.brand}", "可以搭配着看"):
-        if text.lower() in known:
-            return text
+    if levels := shared_levels(item, other):
+        return f"同属{levels[-1]}"
+    if item.brand and item.brand == other.brand:
+        return f"同是{item.brand}"
     return ""
 
 

@@ -35,14 +35,21 @@ def test_answers_are_lists_of_what_was_found(shop):
 
 
 def test_reasons_are_told_with_what_the_user_did(shop, items):
-    told = explain(shop, small_shop.MICE, items, Copywriter(), k=5)
+    bought = Request(
+        history_item_ids=["i3", "i3"],
+        history_event_types=["click", "buy"],
+        history_queries=["", ""],
+        history_timestamps=[1, 2],
+        timestamp=3,
+    )
+    told = explain(shop, bought, items, Copywriter(), k=5)
     assert len(told) == 5
     by_history = [one for one in told if one.why.kind == "history"]
     assert by_history
     for one in by_history:
-        done = "购买" if one.why.other.item_id == "i9" else "点击"
-        assert one.why.done == done
-        assert f"{done}过「" in one.text.text or "浏览记录" in one.text.text
+        assert one.why.other.item_id == "i3"
+        assert one.why.done == "购买"
+        assert "购买过「" in one.text.text or "浏览记录" in one.text.text
 
 
 def test_one_item_may_be_asked_about(shop, items):

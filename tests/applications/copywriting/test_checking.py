@@ -112,6 +112,8 @@ def test_what_two_items_share_is_worked_out_not_believed():
     facts = item_facts(CASE) | shared_facts(CASE, other)
     assert words("这款手机壳同是品胜", facts) == []
     assert words("这款手机壳，同类", facts) == ["同类"]
+    assert words("同属手机配件", facts) == []
+    assert words("同属手机壳", facts) == ["同属"]
     twin = Item(item_id="i5", title="壳", category=CASE.category)
     facts = item_facts(CASE) | shared_facts(CASE, twin)
     assert words("同属手机壳", facts) == []
