@@ -84,6 +84,7 @@ setup(
         ]
     ),
     package_data={
+        "applications": ["*/*.json", "*/*.tsv", "*/*.txt"],
         "benchmarks": ["*.tsv"],
         "datasets": ["*/*.json", "*/*.csv"],
         "schema": ["*.pbtxt"],

@@ -5,7 +5,9 @@ import pathlib
 import click
 
 from cli import (
+    bench_assistant,
     bench_cache,
+    bench_copywriting,
     bench_explanations,
     bench_import,
     bench_index,
@@ -32,6 +34,8 @@ bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_off_policy.off_policy)
+bench.add_command(bench_assistant.assistant)
+bench.add_command(bench_copywriting.copywriting)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)

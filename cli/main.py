@@ -25,6 +25,8 @@ COMMANDS = {
     "recommend": "cli.ask:recommend",
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
+    "explain": "cli.explain:explain",
+    "assist": "cli.assist:assist",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

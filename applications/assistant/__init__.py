@@ -1,0 +1,1 @@
+"""Answers what customers ask: which item, which of two, what with it, after."""

@@ -1,0 +1,1 @@
+"""Texts for shoppers: why an item is shown, what it is, what a campaign is."""
