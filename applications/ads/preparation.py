@@ -1,0 +1,249 @@
+"""What a run knows that its auctions are played on.
+
+All that an auction reads is from before the pages it is held on: the head was
+trained on what came before the split, it is calibrated on pages between the
+split and the first day that is played, and the plan of the traffic is that of
+the days before.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+
+from applications.ads import calibration, targeting
+from applications.ads.ad_table import AdTable
+from applications.ads.calibration import Calibration
+from applications.ads.market import Market
+from applications.ads.pacing import TrafficCurve, local_day
+from applications.chances import ask_chances, ask_impressions
+from applications.logged_pages import LoggedPages
+from datasets.mall.ground_truth import GroundTruth
+from datasets.mall.page_truth import PageTruth
+from models.metrics.ranking import calibration_error, log_loss
+from schema.errors import DataError
+from serving.in_process import Recommender
+
+# What was clicked of a page's items, as the funnel's first head has it.
+HEAD = "click"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Pages that are played, and what is known of them.
+
+    Attributes:
+      pages: In the order of time.
+      items: As `targeting.read_items` returns.
+      item_ids: Items whose chances were asked, text.
+      said: float32 [pages, items], what the head says, NaN for no offer.
+      calibration: Fitted on earlier pages.
+      factors: float64 [slots], see `calibration.slot_factors`.
+      positions: Slots that are paid.
+      curve: Of earlier days' traffic.
+      truth: Of a simulated mall; None where clicks are those of the log.
+      facts: What was measured on the way.
+    """
+
+    pages: LoggedPages
+    items: pa.Table
+    item_ids: tuple[str, ...]
+    said: NDArray[np.float32]
+    calibration: Calibration
+    factors: NDArray[np.float64]
+    positions: tuple[int, ...]
+    curve: TrafficCurve
+    truth: PageTruth | None
+    facts: dict
+
+    def market(self, ads: AdTable) -> Market:
+        """Returns the market of some ads, all for items of `item_ids`."""
+        place = {item: column for column, item in enumerate(self.item_ids)}
+        columns = [place[item] for item in ads.item_ids]
+        said = self.said[:, columns]
+        allowed = targeting.allowed(
+            ads, self.pages.requests, self.pages.timestamps, self.items
+        ) & ~np.isnan(said)
+        slots = np.ones(len(self.positions))
+        if self.truth is None:
+            truth, shown = self._logged(ads)
+            allowed &= shown
+        else:
+            truth = self.truth.chances(
+                self.pages.user_ids,
+                ads.item_ids,
+                self.pages.timestamps,
+                self.truth.wanted(
+                    self.pages.session_ids, self.pages.timestamps
+                ),
+            )
+            slots = self.truth.examination[list(self.positions)]
+        _, users = np.unique(
+            self.pages.user_ids.astype(str), return_inverse=True
+        )
+        return Market(
+            ads=ads,
+            timestamps=self.pages.timestamps,
+            users=users,
+            chances=self.calibration(said),
+            truth=truth,
+            allowed=allowed,
+            slot_factors=self.factors,
+            slot_truth=slots,
+        )
+
+    def uncalibrated(self, market: Market) -> Market:
+        """Returns a market of this with the chances as the head says them."""
+        place = {item: column for column, item in enumerate(self.item_ids)}
+        columns = [place[item] for item in market.ads.item_ids]
+        return market.with_chances(self.said[:, columns])
+
+    def _logged(self, ads):
+        """Returns what was clicked, and shown, of the ads on each page."""
+        order = np.argsort(ads.item_ids.astype(str))
+        known = ads.item_ids.astype(str)[order]
+        asked = self.pages.item_ids.astype(str)
+        at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+        here = known[at] == asked
+        shown = np.zeros((len(self.pages), len(ads)), bool)
+        clicked = np.zeros(shown.shape)
+        page, ad = self.pages.page[here], order[at[here]]
+        shown[page, ad] = True
+        np.maximum.at(clicked, (page, ad), self.pages.clicked[here])
+        return clicked, shown
+
+
+def prepare(
+    model: Recommender,
+    pages: LoggedPages,
+    data_dir: pathlib.Path,
+    item_ids: Sequence[str],
+    positions: tuple[int, ...],
+    *,
+    days: int,
+    progress: Progress,
+) -> Prepared:
+    """Asks a run's servable about the last days of the log, and calibrates.
+
+    Args:
+      model: The servable that the run pushed.
+      pages: All of the run's pages after its split.
+      data_dir: The run's tables, and the ground truth of a simulated mall.
+      item_ids: Which items may be advertised, text, each once.
+      positions: Slots that are paid.
+      days: How many local days, the latest, are played; at least 1.
+      progress: Is told what is done: a word, done, of how many.
+
+    Raises:
+      DataError: No page is left to calibrate on, or a table is missing.
+    """
+    day = local_day(pages.timestamps)
+    played = day > day.max() - days
+    earlier = pages.only(~played)
+    last = pages.only(played)
+    if not len(earlier):
+        raise DataError(
+            f"the pages after the split lie in {len(np.unique(day))} days, "
+            f"and {days} are to be played; none is left to calibrate on"
+        )
+    said = ask_impressions(
+        model,
+        earlier,
+        HEAD,
+        progress=lambda done: progress("calibrate", done, len(earlier)),
+    )
+    known = ~np.isnan(said)
+    fitted = calibration.fit(said[known], earlier.clicked[known])
+    factors = calibration.slot_factors(
+        fitted(said[known]),
+        earlier.clicked[known],
+        earlier.positions[known],
+        positions,
+    )
+    own = ask_impressions(
+        model,
+        last,
+        HEAD,
+        progress=lambda done: progress("measure", done, len(last)),
+    )
+    truth = data_dir / "ground_truth"
+    return Prepared(
+        pages=last,
+        items=targeting.read_items(data_dir),
+        item_ids=tuple(item_ids),
+        said=ask_chances(
+            model,
+            last.requests,
+            item_ids,
+            HEAD,
+            progress=lambda done: progress("score ads", done, len(last)),
+        ),
+        calibration=fitted,
+        factors=factors,
+        positions=positions,
+        curve=TrafficCurve(
+            read_traffic(data_dir, before=int(last.timestamps[0]))
+        ),
+        truth=PageTruth(GroundTruth(truth)) if truth.is_dir() else None,
+        facts={
+            "calibrated_on": int(known.sum()),
+            "pages": len(last),
+            "calibration": fitted.kind,
+            "slot_factors": [round(float(f), 3) for f in factors],
+            **calibration_figures(fitted, own, last.clicked),
+        },
+    )
+
+
+def calibration_figures(
+    fitted: Calibration,
+    said: NDArray[np.floating],
+    clicked: NDArray[np.bool_],
+) -> dict[str, dict[str, float]]:
+    """Returns calibration error and log loss, `before` and `after`.
+
+    Args:
+      fitted: On other impressions than these.
+      said: [impressions], what the head says, NaN where it was not asked.
+      clicked: bool [impressions].
+    """
+    known = ~np.isnan(said)
+    clicked = clicked[known]
+    return {
+        when: {
+            "calibration_error": calibration_error(clicked, chances),
+            "log_loss": log_loss(clicked, chances),
+            "expected_clicks": float(chances.sum()),
+            "clicks": float(clicked.sum()),
+        }
+        for when, chances in (
+            ("before", np.asarray(said[known], np.float64)),
+            ("after", fitted(said[known])),
+        )
+    }
+
+
+def read_traffic(
+    data_dir: pathlib.Path, *, before: int
+) -> NDArray[np.int64]:
+    """Reads when impressions were, int64 Unix seconds, up to a time.
+
+    Raises:
+      DataError: There is no table of events.
+    """
+    try:
+        table = ds.dataset(data_dir / "events", format="parquet").to_table(
+            columns=["timestamp"],
+            filter=(ds.field("event_type") == "impression")
+            & (ds.field("timestamp") < before)
+            & (ds.field("timestamp") > 0),
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{data_dir}/events cannot be read: {error}") from error
+    return table["timestamp"].to_numpy()
