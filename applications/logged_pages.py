@@ -139,7 +139,9 @@ def _read(files, head) -> dict[str, Any]:
                 else:
                     parts[name].append(values.numpy())
     except tf.errors.OpError as error:
-        raise DataError(f"{files[0]} cannot be read: {error.message}") from error
+        raise DataError(
+            f"{files[0]} cannot be read: {error.message}"
+        ) from error
     if not parts["timestamp"]:
         raise DataError(f"{files[0]} holds no examples")
     columns = {

@@ -28,6 +28,7 @@ COMMANDS = {
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",
+    "ads": "cli.ads:ads",
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",

@@ -230,9 +230,7 @@ class _Checks:
 
     def unique(self, column):
         values = self._columns[column].to_numpy(zero_copy_only=False)
-        self.all(
-            column, pc.not_equal(self._columns[column], ""), "not empty"
-        )
+        self.all(column, pc.not_equal(self._columns[column], ""), "not empty")
         _, first, row = np.unique(
             values.astype(str), return_index=True, return_inverse=True
         )

@@ -67,7 +67,7 @@ class Calibration:
         elif self.kind == "isotonic":
             meant = np.interp(said, self.said, self.meant)
         else:
-            return said
+            meant = said
         return np.where(np.isnan(said), np.nan, np.clip(meant, _LEAST, 1.0))
 
     def write(self, path: pathlib.Path) -> None:
@@ -85,15 +85,14 @@ class Calibration:
         """
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            lists = {name: tuple(told.pop(name)) for name in ("said", "meant")}
-            return cls(**told, **lists)
+            return cls(
+                **told | {name: tuple(told[name]) for name in ("said", "meant")}
+            )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(f"{path} is no calibration: {error}") from error
 
 
-def fit(
-    said: NDArray[np.floating], clicked: NDArray[np.bool_]
-) -> Calibration:
+def fit(said: NDArray[np.floating], clicked: NDArray[np.bool_]) -> Calibration:
     """Fits all kinds on the earlier part and keeps what fits the later one.
 
     Args:
@@ -112,7 +111,8 @@ def fit(
     first = int(len(said) * (1 - _HELD_OUT))
     losses = {
         kind: log_loss(
-            clicked[first:], fit_kind(kind, said[:first], clicked[:first])(said[first:])
+            clicked[first:],
+            fit_kind(kind, said[:first], clicked[:first])(said[first:]),
         )
         for kind in KINDS
     }

@@ -9,9 +9,8 @@ from applications.ads.ad_table import AdTable
 from applications.ads.play import play
 from applications.ads.preparation import Prepared
 from applications.ads.settings import AuctionSettings
+from applications.figures import OURS, Figure, SystemFigures
 from models.metrics.intervals import paired_difference
-
-OURS = "daogou"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,3 +111,52 @@ def _lead(ours, theirs):
         np.array(ours), np.array(theirs), np.arange(len(ours))
     )
     return {"mean": ahead.mean, "interval": [ahead.low, ahead.high]}
+
+
+def system_figures(
+    prepared: Prepared, result: dict, shown: Sequence[str], command: str
+) -> SystemFigures:
+    """Returns what a run's report says of the auction.
+
+    Args:
+      prepared: What was played.
+      result: Of `compare`.
+      shown: Which of its ways.
+      command: Which measures it again.
+    """
+    facts = prepared.facts
+    figures = [
+        Figure(
+            metric=metric,
+            values={name: result["ways"][name][column] for name in shown},
+            part=part,
+            lower_is_better=column == "max_overspend",
+        )
+        for metric, column, part in (
+            ("revenue", "revenue", "CNY"),
+            ("click-through rate", "ctr", "paid slots"),
+            ("advertisers' value", "value", "CNY, by their bids"),
+            ("largest overspend", "max_overspend", "share of a day's budget"),
+        )
+    ]
+    figures.append(
+        Figure(
+            metric="calibration error",
+            values={
+                OURS: facts["after"]["calibration_error"],
+                "not calibrated": facts["before"]["calibration_error"],
+            },
+            part="p(click) of impressions",
+            lower_is_better=True,
+        )
+    )
+    source = "the mall's ground truth" if prepared.truth else "the log"
+    return SystemFigures(
+        name="ads",
+        title="Ads",
+        chinese="广告竞价",
+        lead=f"{result['markets']} markets of simulated advertisers on "
+        f"{facts['pages']:,} pages; {source} decides what is clicked.",
+        command=command,
+        figures=tuple(figures),
+    )

@@ -129,18 +129,12 @@ def play(
             f"{slots} positions, {len(market.slot_truth)} slots of the market "
             f"and luck {luck.shape} do not go together"
         )
-    rng = np.random.default_rng([settings.seed, 20_140_827])
-    pacer = Pacer(settings, curve)
-    weight = auction.weights(settings, market.chances, market.ads.quality)
-    weight = np.nan_to_num(weight, nan=0.0)
-    weight = np.where(np.isnan(market.chances), 0.0, weight)
+    player = _Player(market, settings, curve, luck)
     days = np.unique(market.days)
     shown: list[tuple] = []
     spent, clicks = [], []
     for day in days:
-        ledger, found = _play_day(
-            market, settings, pacer, weight, luck, day, rng
-        )
+        ledger, found = player.play_day(day)
         shown += found
         spent.append(ledger.spent)
         clicks.append(ledger.clicks)
@@ -162,59 +156,76 @@ def play(
     )
 
 
-def _play_day(market, settings, pacer, weight, luck, day, rng):
-    """Returns the closed books of a day, and its showings by tick."""
-    ads = market.ads
-    rows = np.flatnonzero(market.days == day)
-    _, users = np.unique(market.users[rows], return_inverse=True)
-    ledger = Ledger(ads.budgets, ads.caps, int(users.max()) + 1)
-    pacer.begin_day(len(ads))
-    ticks = market.timestamps[rows] // settings.tick_seconds
-    begins = np.flatnonzero(np.diff(ticks, prepend=-1))
-    before = ticks[0] - 1
-    shown = []
-    for first, last in zip(begins, [*begins[1:], len(rows)], strict=True):
-        tick, pages = ticks[first], rows[first:last]
-        now = int(tick * settings.tick_seconds)
-        ledger.settle(now)
-        rates = pacer.adjust(
-            now, ledger.spent, ads.budgets, int(tick - before)
-        )
-        before = tick
-        enters = market.allowed[pages] & ledger.below_cap(users[first:last])
-        enters &= (ads.bids <= ledger.left) & (rng.random(enters.shape) < rates)
-        outcome = _fit_together(
-            settings, ads, weight[pages], enters, users[first:last], ledger, rng
-        )
-        page, slot = np.nonzero(outcome.ads >= 0)
-        winners = outcome.ads[page, slot]
-        prices = outcome.prices[page, slot]
-        chance = market.truth[pages[page], winners] * market.slot_truth[slot]
-        clicked = luck[pages[page], slot] < chance
-        ledger.show(
-            Showings(winners, users[first:last][page], prices, clicked),
-            now + settings.tick_seconds + settings.click_window_seconds,
-        )
-        shown.append((pages[page], slot, winners, prices, clicked))
-    ledger.close()
-    return ledger, shown
+class _Player:
+    """Plays one day after the other."""
 
-
-def _fit_together(settings, ads, weight, enters, users, ledger, rng):
-    """Holds the auctions of a tick until budgets and caps hold for all.
-
-    Auctions of one tick do not know of each other. Where what they show does
-    not fit together, the later showings are taken back and those auctions
-    held again without the ad.
-    """
-    ties = rng.random(enters.shape)
-    while True:
-        outcome = auction.hold(settings, ads.bids, weight, enters, ties)
-        page, slot = np.nonzero(outcome.ads >= 0)
-        winners = outcome.ads[page, slot]
-        refused = ledger.refused(
-            winners, users[page], outcome.prices[page, slot]
+    def __init__(self, market, settings, curve, luck):
+        self._market, self._settings, self._luck = market, settings, luck
+        self._rng = np.random.default_rng([settings.seed, 20_140_827])
+        self._pacer = Pacer(settings, curve)
+        known = ~np.isnan(market.chances)
+        weight = auction.weights(
+            settings, np.where(known, market.chances, 0), market.ads.quality
         )
-        if not refused.any():
-            return outcome
-        enters[page[refused], winners[refused]] = False
+        self._weight = np.where(known, weight, 0.0)
+
+    def play_day(self, day):
+        """Returns the closed books of a day, and its showings by tick."""
+        market, settings = self._market, self._settings
+        ads = market.ads
+        rows = np.flatnonzero(market.days == day)
+        _, users = np.unique(market.users[rows], return_inverse=True)
+        ledger = Ledger(ads.budgets, ads.caps, int(users.max()) + 1)
+        self._pacer.begin_day(len(ads))
+        ticks = market.timestamps[rows] // settings.tick_seconds
+        begins = np.flatnonzero(np.diff(ticks, prepend=-1))
+        before = ticks[0] - 1
+        shown = []
+        for first, last in zip(begins, [*begins[1:], len(rows)], strict=True):
+            now = int(ticks[first] * settings.tick_seconds)
+            ledger.settle(now)
+            rates = self._pacer.adjust(
+                now, ledger.spent, ads.budgets, int(ticks[first] - before)
+            )
+            before = ticks[first]
+            pages, who = rows[first:last], users[first:last]
+            outcome = self._auctions(pages, who, rates, ledger)
+            page, slot = np.nonzero(outcome.ads >= 0)
+            winners = outcome.ads[page, slot]
+            prices = outcome.prices[page, slot]
+            chance = market.truth[pages[page], winners]
+            clicked = (
+                self._luck[pages[page], slot] < chance * market.slot_truth[slot]
+            )
+            ledger.show(
+                Showings(winners, who[page], prices, clicked),
+                now + settings.tick_seconds + settings.click_window_seconds,
+            )
+            shown.append((pages[page], slot, winners, prices, clicked))
+        ledger.close()
+        return ledger, shown
+
+    def _auctions(self, pages, users, rates, ledger):
+        """Holds the auctions of a tick until budgets and caps hold for all.
+
+        Auctions of one tick do not know of each other. Where what they show
+        does not fit together, the later showings are taken back and those
+        auctions held again without the ad.
+        """
+        bids = self._market.ads.bids
+        enters = self._market.allowed[pages] & ledger.below_cap(users)
+        enters &= self._rng.random(enters.shape) < rates
+        enters &= bids <= ledger.left
+        ties = self._rng.random(enters.shape)
+        while True:
+            outcome = auction.hold(
+                self._settings, bids, self._weight[pages], enters, ties
+            )
+            page, slot = np.nonzero(outcome.ads >= 0)
+            winners = outcome.ads[page, slot]
+            refused = ledger.refused(
+                winners, users[page], outcome.prices[page, slot]
+            )
+            if not refused.any():
+                return outcome
+            enters[page[refused], winners[refused]] = False

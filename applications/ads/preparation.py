@@ -229,9 +229,7 @@ def calibration_figures(
     }
 
 
-def read_traffic(
-    data_dir: pathlib.Path, *, before: int
-) -> NDArray[np.int64]:
+def read_traffic(data_dir: pathlib.Path, *, before: int) -> NDArray[np.int64]:
     """Reads when impressions were, int64 Unix seconds, up to a time.
 
     Raises:

@@ -5,10 +5,15 @@ some cities, devices or categories, some for a part of the time. What is made
 says nothing about any real advertiser.
 """
 
+import pathlib
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from applications.ads.ad_table import FEN, SCHEMA
+from applications.ads.pacing import DAY_SECONDS
 from applications.ads.settings import SimulatedAdsSettings
 from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
@@ -19,11 +24,53 @@ _CAPS = (1, 2, 3, 5)
 _LEAST_PRICE = 10.0
 _MOST_TARGETS = 4
 
+# Later ones are milliseconds, or mistakes (see the data contract).
+_LATEST_TIMESTAMP = 4_000_000_000
+
+
+def simulate_for(
+    data_dir: pathlib.Path,
+    items: pa.Table,
+    settings: SimulatedAdsSettings,
+    days: int = 1,
+) -> pa.Table:
+    """Draws ads for the items, cities, devices and last days of a shop.
+
+    Args:
+      data_dir: Folder of its tables.
+      items: As `simulate_ads` takes them.
+      settings: Of the advertisers.
+      days: How many of the latest days the advertisers have in mind.
+
+    Raises:
+      DataError: A table is missing, or no item can be advertised.
+    """
+    try:
+        events = ds.dataset(data_dir / "events", format="parquet").to_table(
+            columns=["timestamp", "city", "device"],
+            filter=ds.field("timestamp") < _LATEST_TIMESTAMP,
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{data_dir}/events cannot be read: {error}") from error
+    last = pc.max(events["timestamp"]).as_py()
+    cities, devices = (
+        sorted(filter(None, pc.unique(events[name]).to_pylist()))
+        for name in ("city", "device")
+    )
+    return simulate_ads(
+        items,
+        cities,
+        devices,
+        period=(last - days * DAY_SECONDS, last),
+        settings=settings,
+    )
+
 
 def simulate_ads(
     items: pa.Table,
     cities: list[str],
     devices: list[str],
+    *,
     period: tuple[int, int],
     settings: SimulatedAdsSettings,
 ) -> pa.Table:

@@ -93,7 +93,10 @@ def _listed(wanted, values):
     """Returns bool [pages, ads], whether the page's value is wanted."""
     distinct, row = np.unique(values.astype(str), return_inverse=True)
     table = np.array(
-        [[not any_of or name in any_of for any_of in wanted] for name in distinct]
+        [
+            [not any_of or name in any_of for any_of in wanted]
+            for name in distinct
+        ]
     ).reshape(len(distinct), len(wanted))
     return table[row]
 

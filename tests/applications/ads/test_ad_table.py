@@ -84,7 +84,9 @@ def test_missing_file_column_rows(tmp_path):
 
 def _simulated(seed=0, **given):
     settings = SimulatedAdsSettings(seed=seed, **given)
-    return simulate_ads(ITEMS, ["杭州"], ["ios"], (0, 1000), settings)
+    return simulate_ads(
+        ITEMS, ["杭州"], ["ios"], period=(0, 1000), settings=settings
+    )
 
 
 @pytest.mark.parametrize("name", ["ads.csv", "ads.parquet"])
@@ -108,7 +110,11 @@ def test_simulated_ads_are_those_of_their_seed():
 def test_nothing_to_advertise():
     with pytest.raises(DataError, match="nothing to advertise"):
         simulate_ads(
-            ITEMS.slice(2), [], [], (0, 1), SimulatedAdsSettings()
+            ITEMS.slice(2),
+            [],
+            [],
+            period=(0, 1),
+            settings=SimulatedAdsSettings(),
         )
 
 

@@ -110,18 +110,16 @@ def test_any_market(order, price):
             if len(shown) and left_out.any():
                 assert key[left_out].max() <= key[shown].min()
             if (order, price) == ("ecpm", "second"):
-                _is_least_bid(found, page, bids, weight, may, settings)
+                own = may[page]
+                score = sorted((bids * weight[page])[own], reverse=True)
+                _is_least_bid(
+                    found.prices[page], weight[page][shown], score, settings
+                )
 
 
-def _is_least_bid(found, page, bids, weight, may, settings):
+def _is_least_bid(prices, weight, ranked, settings):
     """A fen less would have lost the slot to the one below it."""
-    score = bids * weight[page]
-    ranked = sorted(score[may[page]], reverse=True)
-    for slot, ad in enumerate(found.ads[page]):
-        price = found.prices[page, slot]
-        if ad < 0 or slot + 1 >= len(ranked):
-            continue
-        own, rival = weight[page, ad], ranked[slot + 1]
+    for price, own, rival in zip(prices, weight, ranked[1:], strict=False):
         assert price * own >= rival - 1e-6
         if price > settings.reserve_fen:
             assert (price - 1) * own < rival

@@ -1,0 +1,151 @@
+"""`daogou bench ads`: the auction beside other orders of ads."""
+
+import pathlib
+import typing
+
+import click
+
+from cli import options
+from cli.ads import days_played
+from cli.bench_answers import check_folder, json_file, write
+from cli.terminal import libraries_hushed, progress_console
+
+if typing.TYPE_CHECKING:
+    from cli.main import Session
+
+# What the report shows; more of its ways are in the figures of --json.
+_SHOWN = (
+    *("daogou", "by bid", "by bid, first price"),
+    *("by CTR, first price", "random, first price"),
+)
+_COLUMNS = ("revenue", "ctr", "value", "clicks", "price", "max_overspend")
+
+
+@click.command(epilog=options.examples("daogou bench ads --preset demo"))
+@click.option(
+    "--markets",
+    type=click.IntRange(2, 1000),
+    default=20,
+    show_default=True,
+    help="How many tables of ads are drawn, each with its own luck.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 100_000),
+    default=120,
+    show_default=True,
+    help="Ads of each.",
+)
+@days_played
+@options.runs
+@options.preset_of_newest_run
+@json_file
+@click.pass_obj
+def ads(
+    session: "Session",
+    *,
+    markets: int,
+    count: int,
+    days: int,
+    runs: pathlib.Path,
+    preset: str | None,
+    json_path: pathlib.Path | None,
+) -> None:
+    """Play simulated advertisers by eCPM, by bid, by CTR and at random.
+
+    On the pages of the newest run's last days. The servable's click head is
+    calibrated on earlier pages after the split; a simulated mall's ground
+    truth decides clicks, or the log where there is none. The figures go into
+    the run's report.
+    """
+    from cli.reports import newest_report
+
+    check_folder(json_path)
+    report = newest_report(runs, preset)
+    console = progress_console()
+    with libraries_hushed(show=session.debug):
+        from applications.ads.ad_table import check_ads
+        from applications.ads.comparison import compare, system_figures
+        from applications.ads.preparation import HEAD, prepare
+        from applications.ads.settings import (
+            AuctionSettings,
+            SimulatedAdsSettings,
+        )
+        from applications.ads.simulated_ads import simulate_for
+        from applications.ads.targeting import read_items
+        from applications.figures import record_system
+        from cli.run_parts import counter, data_dir, logged_pages
+        from serving.in_process import Recommender
+
+        folder, settings = data_dir(runs, report), AuctionSettings()
+        items = read_items(folder)
+        tables = [
+            check_ads(
+                simulate_for(
+                    folder,
+                    items,
+                    SimulatedAdsSettings(count=count, seed=seed),
+                    days,
+                ),
+                f"simulated ads {seed}",
+            )
+            for seed in range(markets)
+        ]
+        prepared = prepare(
+            Recommender(report.place("servable")),
+            logged_pages(runs, report, HEAD),
+            folder,
+            sorted({item for table in tables for item in table.item_ids}),
+            settings.positions,
+            days=days,
+            progress=counter(console),
+        )
+        result = compare(prepared, tables, settings, progress=counter(console))
+        record_system(
+            report.path,
+            system_figures(
+                prepared,
+                result,
+                _SHOWN,
+                f"daogou bench ads --preset {report.preset}",
+            ),
+        )
+    _print(result, prepared.facts)
+    if json_path is not None:
+        write({"preset": report.preset, **prepared.facts, **result}, json_path)
+
+
+def _print(result: dict, facts: dict) -> None:
+    from cli.bench_quality import print_table
+
+    print_table(
+        f"{result['markets']} markets, {facts['pages']:,} pages each",
+        [*_COLUMNS, "revenue behind ours (95 %)", "CTR behind ours (95 %)"],
+        [
+            (
+                name,
+                [
+                    *(f"{figures[column]:,.4g}" for column in _COLUMNS),
+                    *(
+                        _lead(result["leads"].get(name), figure)
+                        for figure in ("revenue", "ctr")
+                    ),
+                ],
+            )
+            for name, figures in result["ways"].items()
+        ],
+    )
+    for when in ("before", "after"):
+        told = facts[when]
+        click.echo(
+            f"{when} calibration: error {told['calibration_error']:.4f}, "
+            f"log loss {told['log_loss']:.4f}, {told['expected_clicks']:,.0f} "
+            f"clicks expected of {told['clicks']:,.0f} that came"
+        )
+
+
+def _lead(leads: dict | None, figure: str) -> str:
+    if leads is None:
+        return ""
+    low, high = leads[figure]["interval"]
+    return f"{leads[figure]['mean']:+.4g} ({low:+.4g} to {high:+.4g})"
