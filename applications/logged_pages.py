@@ -13,11 +13,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.retrieval_evaluator.requests import choose, split_files
 from schema.errors import DataError
 from serving.requests import HISTORY_FIELDS, Request
 
 CONTEXT = ("query", "scene", "city", "device", "gender", "age_band", "level")
 _PAGE_KEYS = ("user_id", "session_id", "query", "scene")
+_TARGET = "target_item_ids"
+_LISTS = (*HISTORY_FIELDS, _TARGET)
 _BATCH = 2048
 
 
@@ -77,10 +80,7 @@ def read_pages(examples: str, head: str, split: str = "eval") -> LoggedPages:
     Raises:
       DataError: There is no such split, or the log has no impressions.
     """
-    files = sorted(tf.io.gfile.glob(f"{examples}/Split-{split}/*"))
-    if not files:
-        raise DataError(f"{examples}: split {split!r} has no files")
-    columns = _read(files, head)
+    columns = _read(split_files(examples, split), head)
     if (columns["weight"] != 1).any():
         raise DataError(
             f"{examples}: the log has no impressions, so nobody knows what "
@@ -109,8 +109,55 @@ def read_pages(examples: str, head: str, split: str = "eval") -> LoggedPages:
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Questions:
+    """What came next after the split, held out from training.
+
+    Attributes:
+      requests: As of just before each choice.
+      targets: Text objects [questions], the item that was chosen.
+      user_ids, session_ids: Text objects [questions].
+      timestamps: int64 [questions], Unix seconds.
+    """
+
+    requests: tuple[Request, ...]
+    targets: NDArray[np.object_]
+    user_ids: NDArray[np.object_]
+    session_ids: NDArray[np.object_]
+    timestamps: NDArray[np.int64]
+
+    def __len__(self):
+        return len(self.requests)
+
+
+def read_questions(
+    examples: str, head: str, at_most: int, seed: int
+) -> Questions:
+    """Draws questions of the run's own retrieval evaluation.
+
+    Args:
+      examples: Folder of the run's behaviour examples, before Transform.
+      head: Any head of the run's.
+      at_most: How many.
+      seed: Of the draw.
+
+    Raises:
+      DataError: There is no such split.
+    """
+    files = split_files(examples, "sequence_eval")
+    columns = _read(files, head)
+    rows = choose(len(columns["timestamp"]), at_most, seed)
+    return Questions(
+        requests=tuple(_requests(columns, rows)),
+        targets=_text([columns[_TARGET][row][0] for row in rows]),
+        user_ids=_text(columns["user_id"][rows]),
+        session_ids=_text(columns["session_id"][rows]),
+        timestamps=columns["timestamp"][rows],
+    )
+
+
 def _read(files, head) -> dict[str, Any]:
-    """Returns columns [impressions]; histories as arrays of arrays."""
+    """Returns columns [examples]; lists as arrays of arrays."""
     spec: dict[str, Any] = {
         name: tf.io.FixedLenFeature([], tf.string, "")
         for name in ("user_id", "session_id", "item_id", *CONTEXT)
@@ -125,7 +172,7 @@ def _read(files, head) -> dict[str, Any]:
         name: tf.io.RaggedFeature(
             tf.int64 if name.endswith("timestamps") else tf.string
         )
-        for name in HISTORY_FIELDS
+        for name in _LISTS
     }
     parts: dict[str, list] = {name: [] for name in spec}
     records = tf.data.TFRecordDataset(files, "GZIP").batch(_BATCH)
@@ -133,7 +180,7 @@ def _read(files, head) -> dict[str, Any]:
         for serialized in records:
             batch = tf.io.parse_example(serialized, spec)
             for name, values in batch.items():
-                if name in HISTORY_FIELDS:
+                if name in _LISTS:
                     splits = values.row_splits.numpy()[1:-1]
                     parts[name] += np.split(values.values.numpy(), splits)
                 else:
@@ -145,15 +192,15 @@ def _read(files, head) -> dict[str, Any]:
     if not parts["timestamp"]:
         raise DataError(f"{files[0]} holds no examples")
     columns = {
-        name: values if name in HISTORY_FIELDS else np.concatenate(values)
+        name: values if name in _LISTS else np.concatenate(values)
         for name, values in parts.items()
     }
-    histories: dict[str, Any] = {}
-    for name in HISTORY_FIELDS:
-        histories[name] = np.empty(len(columns["timestamp"]), object)
-        histories[name][:] = columns[name]
+    for name in _LISTS:
+        lists = np.empty(len(columns["timestamp"]), object)
+        lists[:] = columns[name]
+        columns[name] = lists
     columns["label"] = columns.pop(f"label_{head}")
-    return columns | histories
+    return columns
 
 
 def _requests(columns, rows) -> Iterator[Request]:

@@ -18,6 +18,8 @@ if typing.TYPE_CHECKING:
     from serving.in_process import Recommender
 
 CALIBRATION = "ads_calibration.json"
+# Characters of a title that a table has room for.
+_TITLE = 20
 
 _table = click.option(
     "--ads",
@@ -31,7 +33,7 @@ _table = click.option(
 _count = click.option(
     "--count",
     type=click.IntRange(1, 100_000),
-    default=120,
+    default=300,
     show_default=True,
     help="Ads that are made up.",
 )
@@ -161,8 +163,8 @@ def rank(
     with libraries_hushed(show=session.debug):
         from applications.ads.settings import AuctionSettings
         from applications.ads.showing import rank_ads
-        from applications.ads.targeting import read_items
-        from applications.chances import ask_chances
+        from applications.chances import ask_page
+        from applications.shop_items import read_items
         from cli.run_parts import data_dir
         from serving import histories
         from serving.in_process import Recommender
@@ -172,12 +174,12 @@ def rank(
         table = _ads(path, runs, report, count, seed)
         model = Recommender(report.place("servable"))
         calibration = _calibration(runs, report, model, console)
-        said = ask_chances(model, [request], table.item_ids.tolist(), "click")
+        said = ask_page(model, request, table.item_ids.tolist(), "click")
         found = rank_ads(
             table,
             request,
             items,
-            calibration(said[0]),
+            calibration(said),
             AuctionSettings(positions=tuple(range(slots)), seed=seed),
         )
     if as_json:
@@ -196,7 +198,7 @@ def rank(
         ["ad", "bid ¥", "p(click)", "quality", "eCPM ¥", "price ¥"],
         [
             (
-                f"{one.slot}. {one.title or one.item_id}",
+                f"{one.slot}. {(one.title or one.item_id)[:_TITLE]}",
                 [
                     one.ad_id,
                     f"{one.bid:.2f}",
@@ -377,7 +379,7 @@ def _by_ad(played, table: "AdTable") -> list[dict]:
 def _made_up(runs, report: "RunReport", count: int, seed: int):
     from applications.ads.settings import SimulatedAdsSettings
     from applications.ads.simulated_ads import simulate_for
-    from applications.ads.targeting import read_items
+    from applications.shop_items import read_items
     from cli.run_parts import data_dir
 
     folder = data_dir(runs, report)
@@ -406,7 +408,7 @@ def _calibration(
     """
     from applications.ads.calibration import Calibration, fit
     from applications.ads.preparation import HEAD
-    from applications.chances import ask_impressions
+    from applications.chances import ask_pages
     from cli.run_parts import counter, logged_pages
 
     path = report.path.parent / CALIBRATION
@@ -416,7 +418,7 @@ def _calibration(
 
     pages = logged_pages(runs, report, HEAD)
     tell = counter(console)
-    said = ask_impressions(
+    said, _ = ask_pages(
         model,
         pages,
         HEAD,

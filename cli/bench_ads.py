@@ -13,28 +13,34 @@ from cli.terminal import libraries_hushed, progress_console
 if typing.TYPE_CHECKING:
     from cli.main import Session
 
-# What the report shows; more of its ways are in the figures of --json.
-_SHOWN = (
-    *("daogou", "by bid", "by bid, first price"),
-    *("by CTR, first price", "random, first price"),
+_COLUMNS = (
+    *("revenue", "ctr", "value", "price", "max_overspend", "limited"),
+    "unevenness",
 )
-_COLUMNS = ("revenue", "ctr", "value", "clicks", "price", "max_overspend")
 
 
 @click.command(epilog=options.examples("daogou bench ads --preset demo"))
 @click.option(
     "--markets",
     type=click.IntRange(2, 1000),
-    default=20,
+    default=10,
     show_default=True,
     help="How many tables of ads are drawn, each with its own luck.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1, 100_000),
-    default=120,
+    default=300,
     show_default=True,
     help="Ads of each.",
+)
+@click.option(
+    "--crowd",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many shoppers each page of the log stands for, so that budgets "
+    "run out; only where there is a ground truth.",
 )
 @days_played
 @options.runs
@@ -46,6 +52,7 @@ def ads(
     *,
     markets: int,
     count: int,
+    crowd: int,
     days: int,
     runs: pathlib.Path,
     preset: str | None,
@@ -72,8 +79,8 @@ def ads(
             SimulatedAdsSettings,
         )
         from applications.ads.simulated_ads import simulate_for
-        from applications.ads.targeting import read_items
         from applications.figures import record_system
+        from applications.shop_items import read_items
         from cli.run_parts import counter, data_dir, logged_pages
         from serving.in_process import Recommender
 
@@ -95,18 +102,24 @@ def ads(
             Recommender(report.place("servable")),
             logged_pages(runs, report, HEAD),
             folder,
-            sorted({item for table in tables for item in table.item_ids}),
+            # Every market advertises the same items.
+            tables[0].item_ids.tolist(),
             settings.positions,
             days=days,
             progress=counter(console),
         )
-        result = compare(prepared, tables, settings, progress=counter(console))
+        result = compare(
+            prepared,
+            tables,
+            settings,
+            crowd=crowd if prepared.truth else 1,
+            progress=counter(console),
+        )
         record_system(
             report.path,
             system_figures(
                 prepared,
                 result,
-                _SHOWN,
                 f"daogou bench ads --preset {report.preset}",
             ),
         )

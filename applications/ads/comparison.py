@@ -26,21 +26,25 @@ class Way:
     calibrated: bool = True
 
 
-# An order that bids do not decide has no second price but the reserve's; it
-# is played at the bid, the most that it can earn.
+# What each order is called; ours is by eCPM.
+_ORDERS = {"ecpm": OURS, "bid": "by bid", "ctr": "by CTR", "random": "random"}
+FIRST_PRICE = ", at the bid"
+# Of an order that bids do not decide, any bid keeps the slot, so its second
+# price is the reserve price; at the bid is the most that an order can earn as
+# long as advertisers bid as they would at the second price.
 WAYS = {
-    OURS: Way(changes={}),
-    "by bid": Way(changes={"order": "bid"}),
-    "by bid, first price": Way(changes={"order": "bid", "price": "first"}),
-    "by CTR, first price": Way(changes={"order": "ctr", "price": "first"}),
-    "random, first price": Way(changes={"order": "random", "price": "first"}),
-    "ours, first price": Way(changes={"price": "first"}),
-    "ours, not calibrated": Way(changes={}, calibrated=False),
-    "ours, no pacing": Way(changes={"pacing": False}),
+    **{
+        f"{name}{told}": Way(changes={"order": order, "price": price})
+        for price, told in (("second", ""), ("first", FIRST_PRICE))
+        for order, name in _ORDERS.items()
+    },
+    "not calibrated": Way(changes={}, calibrated=False),
+    "no pacing": Way(changes={"pacing": False}),
 }
 FIGURES = (
     *("revenue", "ctr", "value", "surplus", "clicks", "fill", "price"),
-    *("expected_clicks", "max_overspend", "budget_used", "unevenness"),
+    *("expected_clicks", "max_overspend", "budget_used"),
+    *("limited", "unevenness"),
 )
 
 
@@ -49,6 +53,7 @@ def compare(
     tables: Sequence[AdTable],
     settings: AuctionSettings,
     *,
+    crowd: int,
     progress: Callable[[str, int, int], None],
 ) -> dict:
     """Plays every market in every way, with the same luck.
@@ -57,6 +62,7 @@ def compare(
       prepared: Of a run.
       tables: A table of ads for each market.
       settings: Ours; the others differ by what `WAYS` says.
+      crowd: How many shoppers each page stands for.
       progress: Is told what is done.
 
     Returns:
@@ -68,7 +74,7 @@ def compare(
         name: {figure: [] for figure in FIGURES} for name in WAYS
     }
     for number, ads in enumerate(tables):
-        market = prepared.market(ads)
+        market = prepared.market(ads, crowd)
         plain = prepared.uncalibrated(market)
         luck = np.random.default_rng([number, 20_140_828]).random(
             (len(market), len(settings.positions))
@@ -84,6 +90,7 @@ def compare(
         progress("play", number + 1, len(tables))
     return {
         "markets": len(tables),
+        "crowd": crowd,
         "ways": {
             name: {
                 figure: float(
@@ -114,29 +121,32 @@ def _lead(ours, theirs):
 
 
 def system_figures(
-    prepared: Prepared, result: dict, shown: Sequence[str], command: str
+    prepared: Prepared, result: dict, command: str
 ) -> SystemFigures:
     """Returns what a run's report says of the auction.
 
     Args:
       prepared: What was played.
       result: Of `compare`.
-      shown: Which of its ways.
       command: Which measures it again.
     """
     facts = prepared.facts
     figures = [
         Figure(
             metric=metric,
-            values={name: result["ways"][name][column] for name in shown},
+            values={
+                name: result["ways"][f"{name}{price}"][column]
+                for name in _ORDERS.values()
+            },
             part=part,
             lower_is_better=column == "max_overspend",
         )
-        for metric, column, part in (
-            ("revenue", "revenue", "CNY"),
-            ("click-through rate", "ctr", "paid slots"),
-            ("advertisers' value", "value", "CNY, by their bids"),
-            ("largest overspend", "max_overspend", "share of a day's budget"),
+        for metric, column, price, part in (
+            ("revenue, CNY", "revenue", "", "second price"),
+            ("revenue, CNY", "revenue", FIRST_PRICE, "at the bid"),
+            ("click-through rate", "ctr", "", "second price"),
+            ("value of the clicks, CNY", "value", "", "by advertisers' bids"),
+            ("largest overspend", "max_overspend", "", "share of a budget"),
         )
     ]
     figures.append(
@@ -156,7 +166,8 @@ def system_figures(
         title="Ads",
         chinese="广告竞价",
         lead=f"{result['markets']} markets of simulated advertisers on "
-        f"{facts['pages']:,} pages; {source} decides what is clicked.",
+        f"{facts['pages']:,} pages, each opened by {result['crowd']} shoppers; "
+        f"{source} decides what is clicked.",
         command=command,
         figures=tuple(figures),
     )

@@ -25,6 +25,7 @@ class Market:
       slot_factors: float64 [slots], how much likelier than anywhere a click
         is in each paid slot, as it was estimated.
       slot_truth: float64 [slots], chance that each is looked at.
+      rows: int64 [pages], where the page stands in what it was made from.
     """
 
     ads: AdTable
@@ -35,6 +36,7 @@ class Market:
     allowed: NDArray[np.bool_]
     slot_factors: NDArray[np.float64]
     slot_truth: NDArray[np.float64]
+    rows: NDArray[np.int64]
 
     def __post_init__(self):
         """Checks that the parts belong together.

@@ -19,7 +19,7 @@ LOCAL_OFFSET_SECONDS = 8 * 3600
 _BIN_SECONDS = 900
 # One showing more in each bin, so that no time of day is taken to be dead.
 _SMOOTHING = 1.0
-LEAST_PASS_RATE = 0.001
+LEAST_PASS_RATE = 0.05
 
 
 def local_day(timestamps: NDArray[np.int64]) -> NDArray[np.int64]:

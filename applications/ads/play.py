@@ -52,9 +52,10 @@ class Played:
           `clicks`, `showings`, `fill` (share of slots), `price` (CNY a
           click), `expected_clicks` (by the chances it was played with),
           `max_overspend` (largest share by which a day's budget is passed; at
-          most 0 if none is), `budget_used` (share of all budgets), `unevenness`
-          (mean of the largest gap between an ad's spending and the day's
-          traffic, as shares, over ads limited by their budgets).
+          most 0 if none is), `budget_used` (share of all budgets), `limited`
+          (share of the budgets that are used by four fifths or more) and
+          `unevenness` (mean of the largest gap between an ad's spending and
+          the day's traffic, as shares, over those).
         """
         ads = self.market.ads
         paid = self.clicked
@@ -77,6 +78,7 @@ class Played:
             "expected_clicks": float(np.minimum(chances * factor, 1).sum()),
             "max_overspend": float((self.spent / budgets - 1).max(initial=-1)),
             "budget_used": float(self.spent.sum() / max(budgets.sum(), 1)),
+            "limited": float((self.spent >= _LIMITED * budgets).mean()),
             "unevenness": self._unevenness(curve),
         }
 

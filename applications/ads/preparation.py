@@ -19,9 +19,15 @@ from applications.ads import calibration, targeting
 from applications.ads.ad_table import AdTable
 from applications.ads.calibration import Calibration
 from applications.ads.market import Market
-from applications.ads.pacing import TrafficCurve, local_day
-from applications.chances import ask_chances, ask_impressions
+from applications.ads.pacing import (
+    DAY_SECONDS,
+    TrafficCurve,
+    local_day,
+    second_of_day,
+)
+from applications.chances import ask_pages
 from applications.logged_pages import LoggedPages
+from applications.shop_items import read_items
 from datasets.mall.ground_truth import GroundTruth
 from datasets.mall.page_truth import PageTruth
 from models.metrics.ranking import calibration_error, log_loss
@@ -30,6 +36,7 @@ from serving.in_process import Recommender
 
 # What was clicked of a page's items, as the funnel's first head has it.
 HEAD = "click"
+_CROWD_SECONDS = 7200
 
 Progress = Callable[[str, int, int], None]
 
@@ -40,7 +47,7 @@ class Prepared:
 
     Attributes:
       pages: In the order of time.
-      items: As `targeting.read_items` returns.
+      items: As `shop_items.read_items` returns.
       item_ids: Items whose chances were asked, text.
       said: float32 [pages, items], what the head says, NaN for no offer.
       calibration: Fitted on earlier pages.
@@ -62,47 +69,57 @@ class Prepared:
     truth: PageTruth | None
     facts: dict
 
-    def market(self, ads: AdTable) -> Market:
-        """Returns the market of some ads, all for items of `item_ids`."""
-        place = {item: column for column, item in enumerate(self.item_ids)}
-        columns = [place[item] for item in ads.item_ids]
-        said = self.said[:, columns]
+    def market(self, ads: AdTable, crowd: int = 1) -> Market:
+        """Returns the market of some ads.
+
+        Args:
+          ads: All for items of `item_ids`.
+          crowd: How many shoppers each page stands for: all have its request,
+            and open it within two hours of it.
+
+        Raises:
+          DataError: There is a crowd, and clicks are those of the log.
+        """
+        if self.truth is None and crowd > 1:
+            raise DataError(
+                f"crowd is {crowd}; allowed: 1 where there is no ground truth"
+            )
+        pages = self.pages
+        rows, when = _crowd(pages.timestamps, crowd)
+        said = self._said(ads)[rows]
         allowed = targeting.allowed(
-            ads, self.pages.requests, self.pages.timestamps, self.items
+            ads, [pages.requests[row] for row in rows], when, self.items
         ) & ~np.isnan(said)
         slots = np.ones(len(self.positions))
         if self.truth is None:
             truth, shown = self._logged(ads)
             allowed &= shown
         else:
+            wanted = self.truth.wanted(pages.session_ids, pages.timestamps)
             truth = self.truth.chances(
-                self.pages.user_ids,
-                ads.item_ids,
-                self.pages.timestamps,
-                self.truth.wanted(
-                    self.pages.session_ids, self.pages.timestamps
-                ),
+                pages.user_ids, ads.item_ids, pages.timestamps, wanted
             )
             slots = self.truth.examination[list(self.positions)]
-        _, users = np.unique(
-            self.pages.user_ids.astype(str), return_inverse=True
-        )
+        _, users = np.unique(pages.user_ids.astype(str), return_inverse=True)
         return Market(
             ads=ads,
-            timestamps=self.pages.timestamps,
-            users=users,
+            timestamps=when,
+            users=users[rows] * crowd + _ranks(rows),
             chances=self.calibration(said),
-            truth=truth,
+            truth=truth[rows],
             allowed=allowed,
             slot_factors=self.factors,
             slot_truth=slots,
+            rows=rows,
         )
 
     def uncalibrated(self, market: Market) -> Market:
         """Returns a market of this with the chances as the head says them."""
+        return market.with_chances(self._said(market.ads)[market.rows])
+
+    def _said(self, ads):
         place = {item: column for column, item in enumerate(self.item_ids)}
-        columns = [place[item] for item in market.ads.item_ids]
-        return market.with_chances(self.said[:, columns])
+        return self.said[:, [place[item] for item in ads.item_ids]]
 
     def _logged(self, ads):
         """Returns what was clicked, and shown, of the ads on each page."""
@@ -117,6 +134,32 @@ class Prepared:
         shown[page, ad] = True
         np.maximum.at(clicked, (page, ad), self.pages.clicked[here])
         return clicked, shown
+
+
+def _crowd(timestamps, crowd):
+    """Returns the page of each visit and its time, in the order of time."""
+    rows = np.repeat(np.arange(len(timestamps)), crowd)
+    if crowd == 1:
+        return rows, timestamps
+    rng = np.random.default_rng([crowd, 20_140_830])
+    when = timestamps[rows]
+    midnight = when - second_of_day(when)
+    when = when + rng.integers(-_CROWD_SECONDS, _CROWD_SECONDS + 1, len(rows))
+    # Visits stay on their day, of which the truth is.
+    when = np.clip(when, midnight, midnight + DAY_SECONDS - 1)
+    order = np.argsort(when, kind="stable")
+    return rows[order], when[order]
+
+
+def _ranks(keys):
+    """Returns how many equal keys came before each."""
+    order = np.argsort(keys, kind="stable")
+    _, first, number = np.unique(
+        keys[order], return_index=True, return_inverse=True
+    )
+    ranks = np.empty(len(keys), np.int64)
+    ranks[order] = np.arange(len(keys)) - first[number]
+    return ranks
 
 
 def prepare(
@@ -152,7 +195,7 @@ def prepare(
             f"the pages after the split lie in {len(np.unique(day))} days, "
             f"and {days} are to be played; none is left to calibrate on"
         )
-    said = ask_impressions(
+    said, _ = ask_pages(
         model,
         earlier,
         HEAD,
@@ -166,24 +209,19 @@ def prepare(
         earlier.positions[known],
         positions,
     )
-    own = ask_impressions(
+    own, of_ads = ask_pages(
         model,
         last,
         HEAD,
-        progress=lambda done: progress("measure", done, len(last)),
+        item_ids,
+        progress=lambda done: progress("ask about ads", done, len(last)),
     )
     truth = data_dir / "ground_truth"
     return Prepared(
         pages=last,
-        items=targeting.read_items(data_dir),
+        items=read_items(data_dir),
         item_ids=tuple(item_ids),
-        said=ask_chances(
-            model,
-            last.requests,
-            item_ids,
-            HEAD,
-            progress=lambda done: progress("score ads", done, len(last)),
-        ),
+        said=of_ads,
         calibration=fitted,
         factors=factors,
         positions=positions,

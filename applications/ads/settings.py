@@ -83,9 +83,10 @@ class SimulatedAdsSettings(Settings):
 
     Attributes:
       count: Ads, one item each, cheap ones left out; at least 1.
-      seed: Of every draw; at least 0.
-      bid_share: Median bid as a share of the item's price; above 0, below 1.
-      most_bid_fen: No bid is above; at least 5.
+      seed: Of every draw but that of the items; at least 0.
+      item_seed: Which items are advertised; at least 0.
+      bid_fen: Median bid for an item of 100 CNY; 5 to 10000. Bids grow more
+        slowly than prices, with their power of 0.6.
       clicks_a_day: Median of the clicks that a day's budget pays for at the
         bid; above 0.
       targeted_share: Share of ads that choose cities, devices or categories;
@@ -93,11 +94,11 @@ class SimulatedAdsSettings(Settings):
       timed_share: Share of ads that run for a part of the time only; 0 to 1.
     """
 
-    count: int = 120
+    count: int = 300
     seed: int = 0
-    bid_share: float = 0.008
-    most_bid_fen: int = 600
-    clicks_a_day: float = 6.0
+    item_seed: int = 0
+    bid_fen: float = 50.0
+    clicks_a_day: float = 10.0
     targeted_share: float = 0.4
     timed_share: float = 0.15
 
@@ -108,9 +109,9 @@ class SimulatedAdsSettings(Settings):
           SettingsError: A value is not allowed.
         """
         self.check("count", self.count >= 1, "at least 1")
-        self.check("seed", self.seed >= 0, "at least 0")
-        self.check("bid_share", 0 < self.bid_share < 1, "between 0 and 1")
-        self.check("most_bid_fen", self.most_bid_fen >= 5, "at least 5")
+        for field in ("seed", "item_seed"):
+            self.check(field, getattr(self, field) >= 0, "at least 0")
+        self.check("bid_fen", 5 <= self.bid_fen <= 10_000, "5 to 10000")
         self.check("clicks_a_day", self.clicks_a_day > 0, "above 0")
         for field in ("targeted_share", "timed_share"):
             self.check(field, 0 <= getattr(self, field) <= 1, "0 to 1")

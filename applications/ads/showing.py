@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from applications.ads import auction
 from applications.ads.ad_table import FEN, AdTable
 from applications.ads.settings import AuctionSettings
-from applications.ads.targeting import allowed, rows_of
+from applications.ads.targeting import allowed
+from applications.shop_items import rows_of
 from serving.requests import Request
 
 # eCPM is of a thousand showings.
@@ -55,7 +56,7 @@ def rank_ads(
     Args:
       ads: All ads.
       request: The user, as of the page.
-      items: As `targeting.read_items` returns.
+      items: As `shop_items.read_items` returns.
       chances: [ads], calibrated, NaN for what cannot be shown.
       settings: As many slots as ads are wanted.
     """

@@ -18,7 +18,8 @@ from applications.ads.settings import SimulatedAdsSettings
 from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
 
-_LEAST_BID_FEN = 5
+_LEAST_BID_FEN, _MOST_BID_FEN = 5, 10_000
+_BID_POWER = 0.6
 _BID_SPREAD, _BUDGET_SPREAD = 0.5, 0.9
 _CAPS = (1, 2, 3, 5)
 _LEAST_PRICE = 10.0
@@ -96,11 +97,13 @@ def simulate_ads(
             f"none of {len(price)} items is in stock at {_LEAST_PRICE:g} CNY "
             "or more; there is nothing to advertise"
         )
-    rows = np.sort(rng.permutation(np.flatnonzero(fit))[: settings.count])
+    items_rng = np.random.default_rng([settings.item_seed, 20_140_825])
+    rows = items_rng.permutation(np.flatnonzero(fit))[: settings.count]
+    rows = np.sort(rows)
     chosen, count = items.take(pa.array(rows)), len(rows)
-    bids = settings.bid_share * price[rows] * FEN
+    bids = settings.bid_fen * (price[rows] / 100) ** _BID_POWER
     bids = bids * np.exp(rng.normal(0, _BID_SPREAD, count))
-    bids = np.clip(bids.round(), _LEAST_BID_FEN, settings.most_bid_fen)
+    bids = np.clip(bids.round(), _LEAST_BID_FEN, _MOST_BID_FEN)
     clicks = settings.clicks_a_day * np.exp(
         rng.normal(0, _BUDGET_SPREAD, count)
     )

@@ -7,8 +7,6 @@ little too low where they match, and too high where the item is at home.
 """
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
@@ -22,6 +20,9 @@ from datasets.mall.relevance import (
     sigmoid,
 )
 from schema.errors import DataError
+
+# Above any time, in seconds.
+_LATEST = 2**40
 
 
 class PageTruth:
@@ -39,10 +40,20 @@ class PageTruth:
             leaf.category: number
             for number, leaf in enumerate(truth.world.catalogue.leaves)
         }
-        self._keys = _keys(table["session_id"], table["timestamp"])
-        self._leaf = np.array(
-            [leaves[name] for name in table["category"].to_pylist()], np.int64
+        sessions = table["session_id"].to_numpy(zero_copy_only=False)
+        self._sessions, session = np.unique(
+            sessions.astype(str), return_inverse=True
         )
+        times = table["timestamp"].to_numpy()
+        order = np.lexsort((times, session))
+        self._keys = _key(session[order], times[order])
+        leaf = [leaves[name] for name in table["category"].to_pylist()]
+        self._leaf = np.array(leaf, np.int64)[order]
+
+    def examination_of(self, slots: int) -> NDArray[np.float64]:
+        """Returns the same for a page of another size, float64 [slots]."""
+        settings = self._truth.settings
+        return (1.0 + np.arange(slots)) ** -settings.position_decay
 
     @property
     def examination(self) -> NDArray[np.float64]:
@@ -52,12 +63,26 @@ class PageTruth:
     def wanted(
         self, session_ids: NDArray, timestamps: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Returns which leaf each page was after, -1 where it is not known."""
-        asked = _keys(
-            pa.array(session_ids.tolist(), pa.string()), pa.array(timestamps)
+        """Returns what sessions were after at some time.
+
+        Args:
+          session_ids: Text [n].
+          timestamps: int64 [n], Unix seconds.
+
+        Returns:
+          int64 [n], the leaf of the session's latest page that was opened at
+          the time or before; -1 where there is none.
+        """
+        asked = session_ids.astype(str)
+        session = np.searchsorted(self._sessions, asked)
+        session = np.minimum(session, len(self._sessions) - 1)
+        at = np.searchsorted(
+            self._keys, _key(session, timestamps), side="right"
         )
-        found = pc.index_in(asked, self._keys).fill_null(-1).to_numpy()
-        return np.where(found >= 0, self._leaf[found], -1)
+        found = np.maximum(at - 1, 0)
+        known = (at > 0) & (self._sessions[session] == asked)
+        known &= self._keys[found] >= _key(session, 0)
+        return np.where(known, self._leaf[found], -1)
 
     def rows(self, kind: str, ids: NDArray) -> NDArray[np.int64]:
         """Returns rows of `user` or `item` ids.
@@ -117,11 +142,5 @@ class PageTruth:
         return found
 
 
-def _keys(session_ids, timestamps):
-    texts = pc.cast(timestamps, pa.string())
-    joined = pc.binary_join_element_wise(
-        pc.fill_null(session_ids, ""), texts, " "
-    )
-    if isinstance(joined, pa.ChunkedArray):
-        joined = joined.combine_chunks()
-    return joined
+def _key(session, timestamps):
+    return session.astype(np.int64) * _LATEST + timestamps

@@ -37,6 +37,7 @@ def _market(ads, timestamps, users, chances, truth=None, *, slots=1):
         allowed=np.ones(chances.shape, bool),
         slot_factors=np.ones(slots),
         slot_truth=np.ones(slots),
+        rows=np.arange(len(chances)),
     )
 
 
