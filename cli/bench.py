@@ -7,6 +7,7 @@ import click
 from cli import (
     bench_ads,
     bench_explanations,
+    bench_exploration,
     bench_import,
     bench_index,
     bench_items,
@@ -31,6 +32,7 @@ bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_ads.ads)
+bench.add_command(bench_exploration.exploration)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
