@@ -52,8 +52,8 @@ class PageTruth:
 
     def examination_of(self, slots: int) -> NDArray[np.float64]:
         """Returns the same for a page of another size, float64 [slots]."""
-        settings = self._truth.settings
-        return (1.0 + np.arange(slots)) ** -settings.position_decay
+        decay = self._truth.settings.position_decay
+        return np.power(1.0 + np.arange(slots), -decay, dtype=np.float64)
 
     @property
     def examination(self) -> NDArray[np.float64]:
@@ -111,7 +111,8 @@ class PageTruth:
         Args:
           user_ids: Text [pages].
           item_ids: Text [items], the same for all pages.
-          timestamps: int64 [pages], Unix seconds, within the mall's days.
+          timestamps: int64 [pages], Unix seconds, not before the first day;
+            what comes after the last one is taken to be of it.
           wanted: int64 [pages], as `wanted` returns.
 
         Returns:
@@ -124,6 +125,8 @@ class PageTruth:
         users, items = self.rows("user", user_ids), self.rows("item", item_ids)
         found = np.zeros((len(users), len(items)))
         days = np.array([truth.day_of(int(t)) for t in timestamps], np.int64)
+        # Sessions of the last day may run past its midnight.
+        days = np.minimum(days, truth.settings.num_days - 1)
         for day in np.unique(days):
             rows = np.flatnonzero(days == day)
             shown = np.broadcast_to(items, (len(rows), len(items)))
