@@ -109,7 +109,7 @@ def exploration(
             read_items(folder),
             ExplorationSettings(),
             num_questions=number,
-            num_pages=300,
+            num_pages=150,
             days=BanditSettings(days=days, visits=visits, worlds=worlds),
             progress=counter(console),
         )

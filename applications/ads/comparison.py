@@ -93,11 +93,7 @@ def compare(
         "crowd": crowd,
         "ways": {
             name: {
-                figure: float(
-                    max(values)
-                    if figure == "max_overspend"
-                    else np.nanmean(values)
-                )
+                figure: _summed_up(figure, values)
                 for figure, values in figures.items()
             }
             for name, figures in found.items()
@@ -111,6 +107,14 @@ def compare(
             if name != OURS
         },
     }
+
+
+def _summed_up(figure, values):
+    """Returns the mean of the markets that have the figure, or the worst."""
+    if figure == "max_overspend":
+        return float(max(values))
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _lead(ours, theirs):
