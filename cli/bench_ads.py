@@ -138,7 +138,7 @@ def _print(result: dict, facts: dict) -> None:
             (
                 name,
                 [
-                    *(f"{figures[column]:,.4g}" for column in _COLUMNS),
+                    *(_figure(figures[column]) for column in _COLUMNS),
                     *(
                         _lead(result["leads"].get(name), figure)
                         for figure in ("revenue", "ctr")
@@ -155,6 +155,10 @@ def _print(result: dict, facts: dict) -> None:
             f"log loss {told['log_loss']:.4f}, {told['expected_clicks']:,.0f} "
             f"clicks expected of {told['clicks']:,.0f} that came"
         )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.4g}"
 
 
 def _lead(leads: dict | None, figure: str) -> str:

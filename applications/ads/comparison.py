@@ -70,7 +70,7 @@ def compare(
       which is the largest; `leads`: ours beyond each, mean and 95 % interval
       over markets, of revenue, CTR and value.
     """
-    found: dict[str, dict[str, list[float]]] = {
+    found: dict[str, dict[str, list]] = {
         name: {figure: [] for figure in FIGURES} for name in WAYS
     }
     for number, ads in enumerate(tables):
@@ -113,8 +113,8 @@ def _summed_up(figure, values):
     """Returns the mean of the markets that have the figure, or the worst."""
     if figure == "max_overspend":
         return float(max(values))
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _lead(ours, theirs):

@@ -19,6 +19,7 @@ LOCAL_OFFSET_SECONDS = 8 * 3600
 _BIN_SECONDS = 900
 # One showing more in each bin, so that no time of day is taken to be dead.
 _SMOOTHING = 1.0
+# A rate that fell further would take hours to come back.
 LEAST_PASS_RATE = 0.05
 
 

@@ -40,7 +40,7 @@ class Played:
     spent: NDArray[np.int64]
     clicks: NDArray[np.int64]
 
-    def figures(self, curve: TrafficCurve) -> dict[str, float]:
+    def figures(self, curve: TrafficCurve) -> dict[str, float | None]:
         """Sums up.
 
         Args:
@@ -55,7 +55,7 @@ class Played:
           most 0 if none is), `budget_used` (share of all budgets), `limited`
           (share of the budgets that are used by four fifths or more) and
           `unevenness` (mean of the largest gap between an ad's spending and
-          the day's traffic, as shares, over those).
+          the day's traffic, as shares, over those; None without any).
         """
         ads = self.market.ads
         paid = self.clicked
@@ -101,7 +101,7 @@ class Played:
                     np.abs(at - steps[:-1]).max(initial=0),
                 )
             )
-        return float(np.mean(gaps)) if gaps else float("nan")
+        return float(np.mean(gaps)) if gaps else None
 
 
 def play(

@@ -36,6 +36,8 @@ from serving.in_process import Recommender
 
 # What was clicked of a page's items, as the funnel's first head has it.
 HEAD = "click"
+# Share of the pages of the busiest day that makes a day.
+_LEAST_OF_A_DAY = 0.05
 _CROWD_SECONDS = 7200
 
 Progress = Callable[[str, int, int], None]
@@ -136,6 +138,15 @@ class Prepared:
         return clicked, shown
 
 
+def _last_days(day, count):
+    """Returns the latest days, but for the late sessions of the day before.
+
+    They run past its midnight, and a log ends with them as a rule.
+    """
+    days, pages = np.unique(day, return_counts=True)
+    return days[pages >= _LEAST_OF_A_DAY * pages.max()][-count:]
+
+
 def _crowd(timestamps, crowd):
     """Returns the page of each visit and its time, in the order of time."""
     rows = np.repeat(np.arange(len(timestamps)), crowd)
@@ -187,8 +198,8 @@ def prepare(
       DataError: No page is left to calibrate on, or a table is missing.
     """
     day = local_day(pages.timestamps)
-    played = day > day.max() - days
-    earlier = pages.only(~played)
+    played = np.isin(day, _last_days(day, days))
+    earlier = pages.only(day < day[played].min())
     last = pages.only(played)
     if not len(earlier):
         raise DataError(

@@ -74,6 +74,7 @@ def ask_candidates(
         explored=explored,
         beliefs=believe(
             chances,
+            np.full(len(explored), evidence.rate),
             evidence.shown[explored],
             evidence.clicked[explored],
             settings.prior_strength,

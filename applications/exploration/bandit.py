@@ -12,11 +12,12 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from applications.exploration.settings import POLICIES
 from applications.exploration.thompson import believe
 from models.metrics import intervals
 from schema.settings import Settings
 
+# `head` is the ranking head alone, which learns nothing from the days.
+POLICIES = ("thompson", "greedy", "random", "head")
 _BEST_SHARE = 0.1
 
 
@@ -38,7 +39,7 @@ class BanditSettings(Settings):
     visits: int = 1000
     slots: int = 2
     worlds: int = 20
-    prior_strength: float = 20.0
+    prior_strength: float = 100.0
     seed: int = 0
 
     def __post_init__(self):
@@ -132,22 +133,24 @@ def _play(policy, chances, truth, settings, world):
     items = truth.shape[1]
     good = np.argsort(-truth.mean(0))[: max(1, int(items * _BEST_SHARE))]
     shown, clicked = np.zeros(items, np.int64), np.zeros(items, np.int64)
+    # What the head expected of all that was shown, one showing each before.
+    said = chances.mean(0).astype(np.float64)
     regret, best, clicks = [], [], 0
     for _ in range(settings.days):
         pages = visitors.integers(0, len(truth), settings.visits)
         luck = visitors.random((settings.visits, settings.slots))
-        beliefs = believe(
+        key = _key(
+            policy,
             chances[pages],
-            np.broadcast_to(shown, (len(pages), items)),
-            np.broadcast_to(clicked, (len(pages), items)),
-            settings.prior_strength,
+            believe(
+                np.ones(items),
+                said / (shown + 1),
+                shown,
+                clicked,
+                settings.prior_strength,
+            ),
+            rng,
         )
-        if policy == "thompson":
-            key = beliefs.draw(rng)
-        elif policy == "greedy":
-            key = beliefs.mean
-        else:
-            key = rng.random(beliefs.clicks.shape)
         chosen = np.argpartition(-key, settings.slots - 1, axis=1)
         chosen = chosen[:, : settings.slots]
         worth = np.take_along_axis(truth[pages], chosen, axis=1)
@@ -156,6 +159,23 @@ def _play(policy, chances, truth, settings, world):
         best.append(np.isin(chosen, good).mean())
         hits = luck < worth
         shown += np.bincount(chosen.ravel(), minlength=items)
+        told = np.take_along_axis(chances[pages], chosen, axis=1)
+        said += np.bincount(chosen.ravel(), told.ravel(), minlength=items)
         clicked += np.bincount(chosen[hits], minlength=items)
         clicks += int(hits.sum())
     return np.array(regret), np.array(best), clicks
+
+
+def _key(policy, chances, beliefs, rng):
+    """Returns by what items are chosen, float64 [visits, items].
+
+    The beliefs are of a user whose chance is 1, so that one is asked for all.
+    """
+    if policy == "random":
+        return rng.random(chances.shape)
+    if policy == "head":
+        return chances
+    if policy == "greedy":
+        return chances * beliefs.mean
+    rates = rng.beta(beliefs.clicks, beliefs.misses, chances.shape)
+    return chances * beliefs.scale * rates

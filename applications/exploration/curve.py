@@ -145,7 +145,7 @@ def _wide(asked, candidates, row, settings):
     pool = np.flatnonzero(explorable(asked.evidence, timestamp, settings))
     ones = np.ones(len(pool))
     return dataclasses.replace(
-        candidates, explored=pool, beliefs=Beliefs(ones, ones)
+        candidates, explored=pool, beliefs=Beliefs(ones, ones, ones)
     )
 
 

@@ -36,6 +36,11 @@ class Evidence:
     clicked: NDArray[np.int64]
     as_of: int
 
+    @property
+    def rate(self) -> float:
+        """Share of all impressions that were clicked, what one expects."""
+        return float(self.clicked.sum() / max(self.shown.sum(), 1))
+
     def rows(self, item_ids: NDArray) -> NDArray[np.int64]:
         """Returns rows of items, -1 for unknown ones."""
         asked = np.asarray(item_ids).astype(str)

@@ -203,6 +203,7 @@ def system_figures(found: dict, command: str) -> SystemFigures:
                         name: policies[name]["regret"][-1]
                         for name in ("greedy", "random")
                     },
+                    "no exploration": policies["head"]["regret"][-1],
                 },
                 part=f"{found['bandit']['days']} days of new items",
                 lower_is_better=True,

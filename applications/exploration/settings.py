@@ -22,8 +22,8 @@ class ExplorationSettings(Settings):
         expected ones; `random`: any item.
       head: Ranking head whose chance is the prior of a click rate.
       few_choices: An item with fewer choices counts as new; at least 1.
-      prior_strength: How many impressions the ranking head's chance is worth;
-        above 0.
+      prior_strength: How many impressions it is worth that an item is expected
+        to do as the ranking head says; above 0.
       candidates: How many items are asked for, of all and of those to
         explore; 1 to 1000, and at least a page.
       seed: Of the draws; at least 0.
@@ -35,7 +35,7 @@ class ExplorationSettings(Settings):
     policy: str = "thompson"
     head: str = "click"
     few_choices: int = 3
-    prior_strength: float = 20.0
+    prior_strength: float = 100.0
     candidates: int = 100
     seed: int = 0
 

@@ -16,61 +16,79 @@ _LEAST = 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class Beliefs:
-    """Beta distributions of click rates; arrays of one shape.
+    """What is believed of how users would click; arrays of one shape.
+
+    An item's click rate has a Beta distribution; a user's is it times `scale`.
 
     Attributes:
       clicks: float64, above 0, clicks seen and believed in before.
       misses: float64, above 0, the same of impressions without a click.
+      scale: float64, above 0.
     """
 
     clicks: NDArray[np.float64]
     misses: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Expected click rates."""
-        return self.clicks / (self.clicks + self.misses)
+        """Expected click rates of the user."""
+        return self.scale * self.clicks / (self.clicks + self.misses)
 
     @property
     def deviation(self) -> NDArray[np.float64]:
         """Standard deviations, how unsure each is."""
         total = self.clicks + self.misses
-        return np.sqrt(self.mean * (1 - self.mean) / (total + 1))
+        share = self.clicks / total
+        return self.scale * np.sqrt(share * (1 - share) / (total + 1))
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws a click rate for each."""
-        return rng.beta(self.clicks, self.misses)
+        """Draws a click rate of the user for each."""
+        return self.scale * rng.beta(self.clicks, self.misses)
 
 
 def believe(
     chances: NDArray[np.floating],
+    expected: NDArray[np.floating],
     shown: NDArray[np.integer],
     clicked: NDArray[np.integer],
     strength: float,
 ) -> Beliefs:
     """Joins what the ranking head says with what was seen.
 
-    The prior is worth `strength` impressions of which the head's share was
-    clicked: Beta(strength * p + clicks, strength * (1 - p) + misses).
+    What was seen is of other users than the one who is asked for, whom the
+    head tells apart. So the clicks of an item only say how it compares with
+    what was expected of its impressions: its rate is Beta(strength * expected
+    + clicks, strength * (1 - expected) + misses), and the user's is that times
+    chance / expected. An item that does as expected keeps the user's chance,
+    however often it was shown.
 
-    >>> beliefs = believe(np.array([0.25]), np.array([12]), np.array([5]), 8.0)
+    >>> beliefs = believe(
+    ...     chances=np.array([0.5]),
+    ...     expected=np.array([0.25]),
+    ...     shown=np.array([12]),
+    ...     clicked=np.array([5]),
+    ...     strength=8.0,
+    ... )
     >>> beliefs.clicks.tolist(), beliefs.misses.tolist()
     ([7.0], [13.0])
-    >>> beliefs.mean.tolist()
-    [0.35]
+    >>> beliefs.mean.tolist()  # 7 of 20 where 5 of 20 were expected
+    [0.7]
 
     Args:
-      chances: The head's chance of a click, 0 to 1.
+      chances: The head's chance of a click by the user, 0 to 1.
+      expected: Chance that was expected of the item's impressions, 0 to 1.
       shown: Impressions.
       clicked: Those that led to a click.
-      strength: Of the prior, above 0.
+      strength: How many impressions the prior is worth, above 0.
 
     Raises:
       ValueError: More was clicked than shown.
     """
     if (clicked > shown).any():
         raise ValueError("more clicks than impressions")
-    prior = np.clip(np.asarray(chances, np.float64), _LEAST, 1 - _LEAST)
-    return Beliefs(
-        strength * prior + clicked, strength * (1 - prior) + shown - clicked
-    )
+    prior = np.clip(np.asarray(expected, np.float64), _LEAST, 1 - _LEAST)
+    clicks = strength * prior + clicked
+    misses = strength * (1 - prior) + shown - clicked
+    scale = np.maximum(np.asarray(chances, np.float64), _LEAST) / prior
+    return Beliefs(*np.broadcast_arrays(clicks, misses, scale))

@@ -1,7 +1,7 @@
 """A finished run of a small shop, but for its model, which tests stand in for.
 
-Two days of pages after the split: two items on each, of which one in three is
-clicked where the model says so.
+Two days of pages after the split: two items on each, clicked as often as the
+model says.
 """
 
 import json
@@ -89,6 +89,8 @@ def write_run(runs: pathlib.Path) -> pathlib.Path:
         "in_stock": [True] * 40,
     }
     pages = [DAY - 86_400 + 600 * n for n in range(280)]
+    # A session that runs past the midnight of the last day.
+    pages.append(DAY + 86_400 + 5)
     events = {
         "event_type": ["impression"] * len(pages),
         "timestamp": pages,

@@ -98,7 +98,11 @@ def test_candidates_keep_to_the_limits():
     assert found.items.tolist() == [0, 1, 2, 3, 4, 5]
     # Neither the head nor what is listed later.
     assert found.explored.tolist() == [2, 3, 4, 5, 6, 7]
-    assert found.beliefs.clicks.tolist() == [10, 10, 9, 9, 8, 6]
+    # 92 of 352 were clicked, and a prior is worth 100 impressions.
+    prior = 100 * 92 / 352
+    clicks = prior + np.array([5, 5, 4, 4, 3, 1])
+    assert found.beliefs.clicks.tolist() == pytest.approx(clicks.tolist())
+    assert found.beliefs.scale.tolist() == pytest.approx([25 / prior] * 6)
     only = Only(item_ids=["i0", "i7", "i9"])
     found = ask_candidates(Model(), request, EVIDENCE, SETTINGS, only)
     assert found.items.tolist() == [0, 7, 9]
@@ -121,6 +125,7 @@ def _asked(chances=None):
         explored=explored,
         beliefs=believe(
             np.array([0.9, 0.1]),
+            np.array([0.3, 0.3]),
             EVIDENCE.shown[explored],
             EVIDENCE.clicked[explored],
             20.0,
@@ -205,7 +210,9 @@ def test_thompson_finds_what_the_head_thinks_little_of():
     last = {name: told["regret"][-1] for name, told in policies.items()}
     # Random loses .252 a visit.
     assert last["random"] == pytest.approx(15 * 100 * 0.252, rel=0.06)
-    assert last["thompson"] < 0.5 * last["random"]
+    # The head alone keeps to the item that it thinks most of.
+    assert last["head"] == pytest.approx(15 * 100 * 0.28)
+    assert last["thompson"] < 0.5 * min(last["random"], last["head"])
     assert policies["thompson"]["best_share"][-1] > 0.8
     assert policies["random"]["best_share"][-1] == pytest.approx(0.1, abs=0.04)
     low, high = found["leads"]["random"]["interval"]

@@ -21,7 +21,9 @@ def _candidates(model=10, pool=(20, 21, 22), means=None, **given):
             "scores": np.linspace(1, 0, model),
             "novelty": np.zeros(model),
             "explored": np.array(pool, np.int64),
-            "beliefs": Beliefs(1000 * means, 1000 * (1 - means)),
+            "beliefs": Beliefs(
+                1000 * means, 1000 * (1 - means), np.ones(len(pool))
+            ),
             **given,
         }
     )
@@ -95,7 +97,7 @@ def test_any_page(policy):
             scores=np.sort(rng.random(len(model)))[::-1],
             novelty=rng.random(len(model)),
             explored=pool,
-            beliefs=Beliefs(*rng.uniform(1, 9, (2, len(pool)))),
+            beliefs=Beliefs(*rng.uniform(1, 9, (3, len(pool)))),
         )
         page = rerank(candidates, settings, np.random.default_rng(seed))
         explores = page.place >= 0
@@ -128,10 +130,13 @@ def test_equal_seeds_draw_the_same_page():
     assert pages[0] == pages[1] != pages[2]
 
 
+def _believe(chance, expected, shown, clicked, strength=20.0):
+    lists = (chance, expected, shown, clicked)
+    return believe(*(np.array(one) for one in lists), strength)
+
+
 def test_posterior_by_hand():
-    beliefs = believe(
-        np.array([0.1, 0.1]), np.array([0, 80]), np.array([0, 20]), 20.0
-    )
+    beliefs = _believe([0.1, 0.1], [0.1, 0.1], [0, 80], [0, 20])
     # 2 of 20 before; 22 of 100 after.
     assert beliefs.clicks.tolist() == pytest.approx([2, 22])
     assert beliefs.misses.tolist() == pytest.approx([18, 78])
@@ -139,24 +144,31 @@ def test_posterior_by_hand():
     # Variance of a beta: m (1 - m) / (n + 1).
     assert beliefs.deviation[0] == pytest.approx((0.09 / 21) ** 0.5)
     assert beliefs.deviation[1] == pytest.approx((0.22 * 0.78 / 101) ** 0.5)
-    drawn = believe(
-        np.full(20_000, 0.1), np.full(20_000, 80), np.full(20_000, 20), 20.0
-    ).draw(np.random.default_rng(0))
+    many = [[value] * 20_000 for value in (0.1, 0.1, 80, 20)]
+    drawn = _believe(*many).draw(np.random.default_rng(0))
     assert drawn.mean() == pytest.approx(0.22, abs=0.002)
     assert drawn.std() == pytest.approx(beliefs.deviation[1], rel=0.03)
 
 
+def test_what_does_as_expected_keeps_the_chance_of_the_user():
+    # 100 clicks of 1000 are what was expected, whoever is asked for.
+    beliefs = _believe([0.02, 0.4], [0.1, 0.1], [1000, 1000], [100, 100])
+    assert beliefs.mean.tolist() == pytest.approx([0.02, 0.4])
+    # Twice as many: nearly twice the chance.
+    beliefs = _believe([0.02, 0.4], [0.1, 0.1], [1000, 1000], [200, 200])
+    twice = 202 / 102
+    assert beliefs.mean.tolist() == pytest.approx([0.02 * twice, 0.4 * twice])
+
+
 def test_more_clicks_than_impressions_are_a_mistake():
     with pytest.raises(ValueError, match="more clicks"):
-        believe(np.array([0.1]), np.array([1]), np.array([2]), 1.0)
+        _believe([0.1], [0.1], [1], [2])
 
 
 def test_thompson_tries_what_is_unsure():
     """Of two equal means, the one shown little wins about as often; of a
     worse but unsure one something is drawn on top now and then."""
-    beliefs = believe(
-        np.array([0.2, 0.15]), np.array([5000, 0]), np.array([1000, 0]), 10.0
-    )
+    beliefs = _believe([0.2, 0.15], [0.2, 0.15], [5000, 0], [1000, 0], 10.0)
     candidates = _candidates(pool=(20, 21), means=np.zeros(2), beliefs=beliefs)
     won = [
         _page(candidates, seed, page=1, quota=1.0).items[0]
