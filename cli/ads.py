@@ -173,7 +173,7 @@ def rank(
         items = read_items(data_dir(runs, report))
         table = _ads(path, runs, report, count, seed)
         model = Recommender(report.place("servable"))
-        calibration = _calibration(runs, report, model, console)
+        calibration = _calibration(runs, report, model, table, console)
         said = ask_page(model, request, table.item_ids.tolist(), "click")
         found = rank_ads(
             table,
@@ -399,7 +399,11 @@ def _ads(path, runs, report, count, seed) -> "AdTable":
 
 
 def _calibration(
-    runs: pathlib.Path, report: "RunReport", model: "Recommender", console
+    runs: pathlib.Path,
+    report: "RunReport",
+    model: "Recommender",
+    table: "AdTable",
+    console,
 ) -> "Calibration":
     """Returns the run's calibration, fitted at the first call.
 
@@ -407,24 +411,26 @@ def _calibration(
     all came before whatever is asked now.
     """
     from applications.ads.calibration import Calibration, fit
-    from applications.ads.preparation import HEAD
-    from applications.chances import ask_pages
-    from cli.run_parts import counter, logged_pages
+    from applications.ads.preparation import (
+        HEAD,
+        impressions_before,
+        read_truth,
+    )
+    from applications.ads.settings import AuctionSettings
+    from cli.run_parts import counter, data_dir, logged_pages
 
     path = report.path.parent / CALIBRATION
     if path.is_file():
         return Calibration.read(path)
-    import numpy as np
-
-    pages = logged_pages(runs, report, HEAD)
-    tell = counter(console)
-    said, _ = ask_pages(
+    folder = data_dir(runs, report)
+    seen = impressions_before(
         model,
-        pages,
-        HEAD,
-        progress=lambda done: tell("calibrate", done, len(pages)),
+        logged_pages(runs, report, HEAD),
+        table.item_ids.tolist(),
+        AuctionSettings().positions,
+        read_truth(folder),
+        progress=counter(console),
     )
-    known = ~np.isnan(said)
-    found = fit(said[known], pages.clicked[known])
+    found = fit(seen.said, seen.clicked)
     found.write(path)
     return found

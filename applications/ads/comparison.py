@@ -160,7 +160,7 @@ def system_figures(
                 OURS: facts["after"]["calibration_error"],
                 "not calibrated": facts["before"]["calibration_error"],
             },
-            part="p(click) of impressions",
+            part="p(click) of ads",
             lower_is_better=True,
         )
     )

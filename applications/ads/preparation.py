@@ -1,9 +1,9 @@
 """What a run knows that its auctions are played on.
 
 All that an auction reads is from before the pages it is held on: the head was
-trained on what came before the split, it is calibrated on pages between the
-split and the first day that is played, and the plan of the traffic is that of
-the days before.
+trained on what came before the split, it is calibrated on ads shown between
+the split and the first day that is played, and the plan of the traffic is that
+of the days before.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from applications.ads import calibration, targeting
+from applications.ads import calibration, pilot, targeting
 from applications.ads.ad_table import AdTable
 from applications.ads.calibration import Calibration
 from applications.ads.market import Market
@@ -25,9 +25,11 @@ from applications.ads.pacing import (
     local_day,
     second_of_day,
 )
+from applications.ads.pilot import Impressions
 from applications.chances import ask_pages
 from applications.logged_pages import LoggedPages
 from applications.shop_items import read_items
+from components.retrieval_evaluator.requests import choose
 from datasets.mall.ground_truth import GroundTruth
 from datasets.mall.page_truth import PageTruth
 from models.metrics.ranking import calibration_error, log_loss
@@ -36,6 +38,9 @@ from serving.in_process import Recommender
 
 # What was clicked of a page's items, as the funnel's first head has it.
 HEAD = "click"
+# Pages on which ads are shown to calibrate, and how often each.
+_PILOT_PAGES = 500
+_PILOT_VISITS = 40
 # Share of the pages of the busiest day that makes a day.
 _LEAST_OF_A_DAY = 0.05
 _CROWD_SECONDS = 7200
@@ -206,19 +211,13 @@ def prepare(
             f"the pages after the split lie in {len(np.unique(day))} days, "
             f"and {days} are to be played; none is left to calibrate on"
         )
-    said, _ = ask_pages(
-        model,
-        earlier,
-        HEAD,
-        progress=lambda done: progress("calibrate", done, len(earlier)),
+    truth = read_truth(data_dir)
+    seen = impressions_before(
+        model, earlier, item_ids, positions, truth, progress=progress
     )
-    known = ~np.isnan(said)
-    fitted = calibration.fit(said[known], earlier.clicked[known])
+    fitted = calibration.fit(seen.said, seen.clicked)
     factors = calibration.slot_factors(
-        fitted(said[known]),
-        earlier.clicked[known],
-        earlier.positions[known],
-        positions,
+        fitted(seen.said), seen.clicked, seen.positions, positions
     )
     own, of_ads = ask_pages(
         model,
@@ -227,7 +226,19 @@ def prepare(
         item_ids,
         progress=lambda done: progress("ask about ads", done, len(last)),
     )
-    truth = data_dir / "ground_truth"
+    measured = (
+        pilot.of_log(last, own)
+        if truth is None
+        else pilot.pilot_on(
+            last,
+            np.array(item_ids, object),
+            of_ads,
+            truth,
+            positions=positions,
+            visits=_PILOT_VISITS,
+            seed=1,
+        )
+    )
     return Prepared(
         pages=last,
         items=read_items(data_dir),
@@ -239,14 +250,68 @@ def prepare(
         curve=TrafficCurve(
             read_traffic(data_dir, before=int(last.timestamps[0]))
         ),
-        truth=PageTruth(GroundTruth(truth)) if truth.is_dir() else None,
+        truth=truth,
         facts={
-            "calibrated_on": int(known.sum()),
+            "calibrated_on": len(seen.said),
             "pages": len(last),
             "calibration": fitted.kind,
             "slot_factors": [round(float(f), 3) for f in factors],
-            **calibration_figures(fitted, own, last.clicked),
+            **calibration_figures(fitted, measured.said, measured.clicked),
         },
+    )
+
+
+def read_truth(data_dir: pathlib.Path) -> PageTruth | None:
+    """Returns the truth of a simulated mall, None for any other data."""
+    folder = data_dir / "ground_truth"
+    return PageTruth(GroundTruth(folder)) if folder.is_dir() else None
+
+
+def impressions_before(
+    model: Recommender,
+    pages: LoggedPages,
+    item_ids: Sequence[str],
+    positions: tuple[int, ...],
+    truth: PageTruth | None,
+    *,
+    progress: Progress,
+) -> Impressions:
+    """Returns impressions to calibrate on, see `pilot`.
+
+    Args:
+      model: The servable.
+      pages: All from before the auctions that chances are wanted for.
+      item_ids: What may be advertised.
+      positions: Slots that are paid.
+      truth: Of a simulated mall.
+      progress: Is told what is done.
+    """
+    if truth is None:
+        said, _ = ask_pages(
+            model,
+            pages,
+            HEAD,
+            progress=lambda done: progress("calibrate", done, len(pages)),
+        )
+        return pilot.of_log(pages, said)
+    sample = np.zeros(len(pages), bool)
+    sample[choose(len(pages), _PILOT_PAGES, seed=0)] = True
+    some = pages.only(sample)
+    _, said = ask_pages(
+        model,
+        some,
+        HEAD,
+        item_ids,
+        progress=lambda done: progress("pilot", done, len(some)),
+    )
+    return pilot.pilot_on(
+        some,
+        np.array(item_ids, object),
+        said,
+        truth,
+        positions=positions,
+        visits=_PILOT_VISITS,
+        seed=0,
     )
 
 
