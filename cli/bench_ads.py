@@ -13,10 +13,7 @@ from cli.terminal import libraries_hushed, progress_console
 if typing.TYPE_CHECKING:
     from cli.main import Session
 
-_COLUMNS = (
-    *("revenue", "ctr", "value", "price", "max_overspend", "limited"),
-    "unevenness",
-)
+_COLUMNS = ("revenue", "ctr", "value", "price", "max_overspend")
 
 
 @click.command(epilog=options.examples("daogou bench ads --preset demo"))
@@ -133,16 +130,13 @@ def _print(result: dict, facts: dict) -> None:
 
     print_table(
         f"{result['markets']} markets, {facts['pages']:,} pages each",
-        [*_COLUMNS, "revenue behind ours (95 %)", "CTR behind ours (95 %)"],
+        [*_COLUMNS, "ours ahead in revenue (95 %)"],
         [
             (
                 name,
                 [
-                    *(_figure(figures[column]) for column in _COLUMNS),
-                    *(
-                        _lead(result["leads"].get(name), figure)
-                        for figure in ("revenue", "ctr")
-                    ),
+                    *(f"{figures[column]:,.4g}" for column in _COLUMNS),
+                    _lead(result["leads"].get(name)),
                 ],
             )
             for name, figures in result["ways"].items()
@@ -157,12 +151,8 @@ def _print(result: dict, facts: dict) -> None:
         )
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}"
-
-
-def _lead(leads: dict | None, figure: str) -> str:
+def _lead(leads: dict | None) -> str:
     if leads is None:
         return ""
-    low, high = leads[figure]["interval"]
-    return f"{leads[figure]['mean']:+.4g} ({low:+.4g} to {high:+.4g})"
+    low, high = leads["revenue"]["interval"]
+    return f"{leads['revenue']['mean']:+.4g} ({low:+.4g} to {high:+.4g})"

@@ -67,8 +67,8 @@ def compare(
 
     Returns:
       `ways`: of each its figures, means over markets but for `max_overspend`,
-      which is the largest; `leads`: ours beyond each, mean and 95 % interval
-      over markets, of revenue, CTR and value.
+      which is the largest; `leads`: ours beyond each, at the same kind of
+      price, mean and 95 % interval over markets, of revenue, CTR and value.
     """
     found: dict[str, dict[str, list]] = {
         name: {figure: [] for figure in FIGURES} for name in WAYS
@@ -100,13 +100,18 @@ def compare(
         },
         "leads": {
             name: {
-                figure: _lead(found[OURS][figure], found[name][figure])
+                figure: _lead(found[_rival(name)][figure], found[name][figure])
                 for figure in ("revenue", "ctr", "value")
             }
             for name in WAYS
-            if name != OURS
+            if name != _rival(name)
         },
     }
+
+
+def _rival(name):
+    """Returns ours at the same kind of price."""
+    return f"{OURS}{FIRST_PRICE}" if name.endswith(FIRST_PRICE) else OURS
 
 
 def _summed_up(figure, values):
