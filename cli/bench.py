@@ -5,10 +5,12 @@ import pathlib
 import click
 
 from cli import (
+    bench_ads,
     bench_assistant,
     bench_cache,
     bench_copywriting,
     bench_explanations,
+    bench_exploration,
     bench_import,
     bench_index,
     bench_items,
@@ -36,6 +38,8 @@ bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_off_policy.off_policy)
 bench.add_command(bench_assistant.assistant)
 bench.add_command(bench_copywriting.copywriting)
+bench.add_command(bench_ads.ads)
+bench.add_command(bench_exploration.exploration)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)

@@ -30,6 +30,8 @@ COMMANDS = {
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",
+    "ads": "cli.ads:ads",
+    "explore": "cli.explore:explore",
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",

@@ -7,6 +7,7 @@ import pytest
 
 from datasets import mall
 from datasets.mall.ground_truth import GroundTruth, true_relevance
+from datasets.mall.page_truth import PageTruth
 from datasets.mall.relevance import examination
 from datasets.mall.shoppers import build_shoppers, first_tastes, next_day
 from schema.errors import DataError
@@ -238,6 +239,53 @@ def test_true_relevance_speaks_ids(folder, truth):
     assert scores[liked].mean() > scores[~liked].mean() + 1
     part = true_relevance(path, user_id, list(catalogue.item_ids[5:7]), 2)
     np.testing.assert_allclose(part, scores[5:7])
+
+
+def test_pages_are_clicked_as_their_truth_says(impressions, truth):
+    """Asked about what was shown, it is near what the mall drew from."""
+    pages = PageTruth(truth)
+    late = impressions[impressions["timestamp"] >= SETTINGS.day_start(8)]
+    shown = late.iloc[::29]
+    when = shown["timestamp"].to_numpy()
+    wanted = pages.wanted(shown["session_id"].to_numpy(object), when)
+    assert (wanted >= 0).all()
+    items, column = np.unique(
+        shown["item_id"].to_numpy(str), return_inverse=True
+    )
+    chances = pages.chances(
+        shown["user_id"].to_numpy(object), items.astype(object), when, wanted
+    )[np.arange(len(shown)), column]
+    slot = shown["position"].to_numpy()
+    chances = chances * pages.examination[slot]
+    drawn = shown["click_probability"].to_numpy()
+    # Brand and attribute that were wanted, and what is owned, are not in it.
+    assert np.corrcoef(np.log(chances), np.log(drawn))[0, 1] > 0.95
+    assert 0.8 < chances.mean() / drawn.mean() < 1.05
+    without = pages.chances(
+        shown["user_id"].to_numpy(object),
+        items.astype(object),
+        when,
+        np.full(len(shown), -1),
+    )[np.arange(len(shown)), column]
+    assert np.corrcoef(without, drawn)[0, 1] < np.corrcoef(chances, drawn)[0, 1]
+    np.testing.assert_allclose(pages.examination_of(6), examination(SETTINGS))
+
+
+def test_a_session_is_after_what_its_latest_page_was(folder, truth):
+    pages = PageTruth(truth)
+    intents = pq.read_table(folder / "ground_truth" / "intents").to_pandas()
+    session = intents["session_id"].value_counts().index[0]
+    mine = intents[intents["session_id"] == session].sort_values("timestamp")
+    times = mine["timestamp"].to_numpy()
+    names = [leaf.category for leaf in truth.world.catalogue.leaves]
+    leaves = [names.index(name) for name in mine["category"]]
+    asked = np.array([session] * len(times), object)
+    assert pages.wanted(asked, times).tolist() == leaves
+    assert pages.wanted(asked, times + 1)[-1] == leaves[-1]
+    early = pages.wanted(np.array([session, "none"], object), times[:1] - 1)
+    assert early.tolist() == [-1, -1]
+    with pytest.raises(DataError, match="user_id 'nobody' is not in the mall"):
+        pages.rows("user", np.array(["nobody"], object))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Advertising: who is shown in the paid slots of a page, at what price."""
