@@ -56,7 +56,7 @@ days_played = click.option(
 @click.group(
     epilog=options.examples(
         "daogou ads simulate --preset demo",
-        "daogou ads rank --user u00042 --preset demo",
+        "daogou ads rank --user u0042 --preset demo",
     )
 )
 def ads() -> None:
@@ -118,8 +118,8 @@ def check(*, path: pathlib.Path) -> None:
 
 @ads.command(
     epilog=options.examples(
-        "daogou ads rank --user u00042 --preset demo",
-        "daogou ads rank --user u00042 --slots 3 --ads ads.csv --json",
+        "daogou ads rank --user u0042 --preset demo",
+        "daogou ads rank --user u0042 --slots 3 --ads ads.csv --json",
     )
 )
 @click.option(
@@ -280,6 +280,7 @@ def simulate(
         from applications.ads.play import play
         from applications.ads.preparation import HEAD, prepare
         from applications.ads.settings import AuctionSettings
+        from cli.ads_figures import by_ad
         from cli.run_parts import counter, data_dir, logged_pages
         from serving.in_process import Recommender
 
@@ -302,7 +303,7 @@ def simulate(
         )
         played = play(market, settings, prepared.curve, luck)
         figures = played.figures(prepared.curve)
-        rows = _by_ad(played, table)
+        rows = by_ad(played, table)
     told = {
         "preset": report.preset,
         "simulated_ads": path is None,
@@ -315,65 +316,9 @@ def simulate(
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    _print_simulation(told)
+    from cli.ads_figures import print_simulation
 
-
-def _print_simulation(told: dict) -> None:
-    from cli.bench_quality import print_table
-
-    print_table(
-        f"{told['preset']}, {told['facts']['pages']:,} pages",
-        ["shown", "clicks", "spent ¥", "budget ¥", "used"],
-        [
-            (
-                row["ad_id"],
-                [
-                    f"{row['showings']:,}",
-                    f"{row['clicks']:,}",
-                    f"{row['spent']:,.2f}",
-                    f"{row['budget']:,.2f}",
-                    f"{row['spent'] / row['budget']:.1%}",
-                ],
-            )
-            for row in told["ads"][:20]
-        ],
-    )
-    figures = told["figures"]
-    click.echo(
-        f"revenue {figures['revenue']:,.2f} CNY, CTR {figures['ctr']:.2%}, "
-        f"{figures['price']:.2f} CNY a click, largest overspending "
-        f"{max(figures['max_overspend'], 0):.1%} of a budget"
-    )
-    before, after = told["facts"]["before"], told["facts"]["after"]
-    click.echo(
-        f"calibration error on the played pages "
-        f"{before['calibration_error']:.4f} as the head says, "
-        f"{after['calibration_error']:.4f} calibrated "
-        f"({told['facts']['calibration']})"
-    )
-    if told["simulated_ads"]:
-        click.echo("advertisers are made up")
-
-
-def _by_ad(played, table: "AdTable") -> list[dict]:
-    """Returns what became of each ad, those that spent most first."""
-    import numpy as np
-
-    from applications.ads.ad_table import FEN
-
-    shown = np.bincount(played.ads, minlength=len(table))
-    spent, clicks = played.spent.sum(0), played.clicks.sum(0)
-    return [
-        {
-            "ad_id": str(table.ad_ids[ad]),
-            "item_id": str(table.item_ids[ad]),
-            "showings": int(shown[ad]),
-            "clicks": int(clicks[ad]),
-            "spent": spent[ad] / FEN,
-            "budget": float(table.budgets[ad] * len(played.days)) / FEN,
-        }
-        for ad in np.argsort(-spent, kind="stable")
-    ]
+    print_simulation(told)
 
 
 def _made_up(runs, report: "RunReport", count: int, seed: int):

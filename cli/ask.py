@@ -39,10 +39,10 @@ def users(
 
 @click.command(
     epilog=options.examples(
-        "daogou recommend --user u00042",
-        "daogou recommend --user u00042 --max-per-category 2 --explain",
+        "daogou recommend --user u0042",
+        "daogou recommend --user u0042 --max-per-category 2 --explain",
         "daogou recommend --user 196 --k 20 --preset movielens --json",
-        "daogou recommend --user u00042 --server localhost:8500",
+        "daogou recommend --user u0042 --server localhost:8500",
     )
 )
 @click.option(
@@ -91,7 +91,7 @@ def recommend(
 @click.command(
     epilog=options.examples(
         'daogou search "无线鼠标"',
-        'daogou search "无线鼠标" --user u00042 --k 5',
+        'daogou search "无线鼠标" --user u0042 --k 5',
         'daogou search "无线鼠标" --category 电脑 --max-price 100',
     )
 )

@@ -31,7 +31,7 @@ policies_file = click.option(
     epilog=options.examples(
         'daogou assist "三百以内的无线鼠标有推荐吗"',
         'daogou assist "罗技和雷蛇的鼠标哪个好"',
-        'daogou assist "买了手机还需要配什么" --user u00042 --json',
+        'daogou assist "买了手机还需要配什么" --user u0042 --json',
         'daogou assist "发票在哪里开" --policies policies.json',
     )
 )

@@ -36,8 +36,8 @@ class Line:
 
 @click.command(
     epilog=options.examples(
-        "daogou explain --user u00042",
-        "daogou explain --user u00042 --item i1234",
+        "daogou explain --user u0042",
+        "daogou explain --user u0042 --item i1234",
         "daogou explain --item i1234",
         "daogou explain --item i1234 --reviews reviews.csv",
         "daogou explain --campaign c022",

@@ -20,8 +20,8 @@ _TITLE = 24
 
 @click.command(
     epilog=options.examples(
-        "daogou explore --preset demo --user u00042",
-        "daogou explore --preset demo --user u00042 --quota 0.3 --seed 1 "
+        "daogou explore --preset demo --user u0042",
+        "daogou explore --preset demo --user u0042 --quota 0.3 --seed 1 "
         "--category 电脑",
     )
 )
