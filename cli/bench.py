@@ -5,6 +5,7 @@ import pathlib
 import click
 
 from cli import (
+    bench_churn,
     bench_explanations,
     bench_import,
     bench_index,
@@ -29,6 +30,7 @@ bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
+bench.add_command(bench_churn.churn)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
