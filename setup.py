@@ -84,6 +84,7 @@ setup(
         ]
     ),
     package_data={
+        "applications": ["*/*.json"],
         "benchmarks": ["*.tsv"],
         "datasets": ["*/*.json", "*/*.csv"],
         "schema": ["*.pbtxt"],

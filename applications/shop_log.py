@@ -206,7 +206,9 @@ def _read_file(file: pathlib.Path, table: str, names: tuple) -> pa.Table:
             found = pa.csv.read_csv(file, convert_options=options)
         else:
             there = pq.read_schema(file).names
-            found = pq.read_table(file, columns=[n for n in names if n in there])
+            found = pq.read_table(
+                file, columns=[n for n in names if n in there]
+            )
         arrays = []
         for name in names:
             kind = _KINDS[columns[name].dtype]

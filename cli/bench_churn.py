@@ -40,6 +40,7 @@ def churn(
     *,
     days: int,
     look_back_days: int | None,
+    max_training_cuts: int,
     evaluations: int,
     data: pathlib.Path | None,
     runs: pathlib.Path,
@@ -62,6 +63,7 @@ def churn(
         settings = ChurnSettings(
             days=days,
             look_back_days=look_back_days or 0,
+            max_training_cuts=max_training_cuts,
             evaluation_cuts=evaluations,
         )
         log, report = shop.log_of(data, runs, preset)
@@ -75,6 +77,7 @@ def churn(
                 "daogou", "bench", "churn", "--preset", report.preset,
                 "--days", str(days),
                 "--look-back", str(result["look_back_days"]),
+                "--cuts", str(max_training_cuts),
                 "--evaluations", str(evaluations),
             ]  # fmt: skip
             record_system(

@@ -32,6 +32,14 @@ window = (
         help="Ask about those seen in so many days before; as many as --days "
         "by default.",
     ),
+    click.option(
+        "--cuts",
+        "max_training_cuts",
+        type=click.IntRange(1, 1000),
+        default=12,
+        show_default=True,
+        help="Learn from so many earlier times at most.",
+    ),
 )
 _SHOWN = 10
 
@@ -77,6 +85,7 @@ def churn(
     *,
     days: int,
     look_back_days: int | None,
+    max_training_cuts: int,
     as_of: int | None,
     num_drivers: int,
     output: pathlib.Path | None,
@@ -99,14 +108,18 @@ def churn(
 
         if output is not None:
             marketing.check_format(output)
-        settings = ChurnSettings(days=days, look_back_days=look_back_days or 0)
+        settings = ChurnSettings(
+            days=days,
+            look_back_days=look_back_days or 0,
+            max_training_cuts=max_training_cuts,
+        )
         log, report = shop.log_of(data, runs, preset)
         moment = log.end if as_of is None else as_of
         vectors, why_not = towers(report, log, settings, moment)
         problem = learning.problem_of(
             log, settings, as_of=moment, vectors=vectors
         )
-        model = problem.model(settings.seed)
+        model = problem.model()
         table = marketing.marketing_table(
             model,
             problem.asked,

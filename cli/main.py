@@ -26,6 +26,7 @@ COMMANDS = {
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
     "churn": "cli.churn:churn",
+    "profile": "cli.profile:profile",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

@@ -3,13 +3,13 @@
 A generalised additive model (Hastie and Tibshirani 1990) with penalised
 piecewise linear curves: the logit is a base and one contribution of each
 feature, so what speaks for and against a user is exactly what the model
-reckons with, not an estimate of it. The loss is convex and Newton's method
-(penalised iteratively reweighted least squares; Wood 2017, section 4.3) finds
-its one minimum, so that equal data give equal models.
+reckons with, not an estimate of it. Given the penalties, the loss is convex
+and Newton's method finds its one minimum; the penalty of each curve is what
+makes the data likeliest, which flattens a curve that explains nothing (MacKay
+1992, "Bayesian interpolation", section 4). Equal data give equal models.
 """
 
 import dataclasses
-import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -17,64 +17,72 @@ import tensorflow as tf
 from applications.churn.features import Table
 from applications.churn.shapes import Shape, design, fit_shapes
 from applications.churn.words import Feature
-from models.metrics.ranking import log_loss
 
 _MOST_STEPS = 30
 _CONVERGED = 1e-7
-_FOLDS = 3
-# Inverse prior variance of a column's weight, by its kind.
-_PENALTIES = {
-    "trend": (4.0, 16.0, 64.0),
-    "bend": (100.0, 10_000.0),
-    "switch": (10.0, 100.0),
-}
+# Inverse prior variance of weights: at the start, and within what limits.
+_FIRST_PENALTY = 10.0
+_LEAST_PENALTY, _MOST_PENALTY = 0.1, 1e6
+_MOST_ROUNDS = 40
+_SETTLED = 0.05
 
 
 class AdditiveModel(tf.keras.Model):
     """One weight for each column of the design, and a bias."""
 
-    def __init__(self, penalties: np.ndarray):
+    def __init__(self, num_columns: int):
         """Begins at 0.
 
         Args:
-          penalties: float64 [columns], of squared weights; the bias has none.
+          num_columns: Of the design.
         """
         super().__init__(dtype=tf.float64)
-        self._penalties = tf.constant(np.append(penalties, 0.0))
         self.sum = tf.keras.layers.Dense(
             1, kernel_initializer="zeros", dtype=tf.float64
         )
-        self.sum.build((None, len(penalties)))
+        self.sum.build((None, num_columns))
 
     def call(self, columns: tf.Tensor) -> tf.Tensor:
         """Returns float64 [rows], logits of float64 [rows, columns]."""
         return self.sum(columns)[:, 0]
 
-    def loss_of(self, columns: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Returns the loss in nats: of the rows, and of the weights."""
-        rows = tf.nn.sigmoid_cross_entropy_with_logits(labels, self(columns))
-        weights = self._weights()
-        return tf.reduce_sum(rows) + 0.5 * tf.reduce_sum(
-            self._penalties * weights**2
-        )
-
-    def learn(self, columns: np.ndarray, labels: np.ndarray) -> None:
-        """Finds the minimum of the loss.
+    def learn(
+        self,
+        columns: tf.Tensor,
+        labels: tf.Tensor,
+        penalties: tf.Tensor,
+        trust: float,
+    ) -> tf.Tensor:
+        """Finds the minimum of the loss, from where the weights are.
 
         Args:
           columns: float64 [rows, columns].
-          labels: 0 or 1, [rows].
+          labels: float64 [rows], 0 or 1.
+          penalties: float64 [columns], of half the squared weights.
+          trust: What a row counts.
+
+        Returns:
+          float64 [columns], variance of each weight around the minimum.
         """
-        columns = tf.constant(columns, tf.float64)
-        labels = tf.constant(labels, tf.float64)
-        before = self.loss_of(columns, labels)
+        # The bias is free, but for what keeps its row apart from 0.
+        penalties = tf.concat([penalties, [1e-6]], 0)
+
+        def loss():
+            rows = tf.nn.sigmoid_cross_entropy_with_logits(
+                labels, self(columns)
+            )
+            squares = tf.reduce_sum(penalties * self._weights() ** 2)
+            return trust * tf.reduce_sum(rows) + 0.5 * squares
+
+        before = loss()
         for _ in range(_MOST_STEPS):
             start = self._weights()
-            step = self._newton_step(columns, labels)
+            slope, curvature = self._slope(columns, labels, penalties, trust)
+            step = tf.linalg.solve(curvature, slope[:, None])[:, 0]
             share = 1.0
             while True:
                 self._assign(start - share * step)
-                after = self.loss_of(columns, labels)
+                after = loss()
                 if after <= before or share < _CONVERGED:
                     break
                 # The loss is convex: a step that is short enough lowers it.
@@ -82,23 +90,23 @@ class AdditiveModel(tf.keras.Model):
             if before - after < _CONVERGED * before:
                 break
             before = after
+        _, curvature = self._slope(columns, labels, penalties, trust)
+        return tf.linalg.diag_part(tf.linalg.inv(curvature))[:-1]
 
-    def _newton_step(self, columns, labels):
+    def _slope(self, columns, labels, penalties, trust):
+        """Returns the loss's first and second derivative."""
         ones = tf.ones([tf.shape(columns)[0], 1], tf.float64)
-        all_columns = tf.concat([columns, ones], 1)
+        columns_and_bias = tf.concat([columns, ones], 1)
         chances = tf.sigmoid(self(columns))
-        slope = tf.linalg.matvec(
-            all_columns, chances - labels, transpose_a=True
+        slope = penalties * self._weights() + trust * tf.linalg.matvec(
+            columns_and_bias, chances - labels, transpose_a=True
         )
-        slope += self._penalties * self._weights()
-        curvature = tf.matmul(
-            all_columns,
-            all_columns * (chances * (1 - chances))[:, None],
+        curvature = tf.linalg.diag(penalties) + trust * tf.matmul(
+            columns_and_bias,
+            columns_and_bias * (chances * (1 - chances))[:, None],
             transpose_a=True,
         )
-        # A little on top keeps the bias's row apart from 0.
-        curvature += tf.linalg.diag(self._penalties + 1e-6)
-        return tf.linalg.solve(curvature, slope[:, None])[:, 0]
+        return slope, curvature
 
     def _weights(self):
         return tf.concat([self.sum.kernel[:, 0], self.sum.bias], 0)
@@ -143,13 +151,11 @@ class Additive:
       shapes: What it reads.
       model: Its weights.
       means: float64 [columns], of the rows that were learned from.
-      penalties: The chosen ones, by kind of column.
     """
 
     shapes: list[Shape]
     model: AdditiveModel
     means: np.ndarray
-    penalties: dict[str, float]
 
     def drivers(self, table: Table) -> Drivers:
         """Returns what the chance of each row is made of."""
@@ -170,54 +176,49 @@ class Additive:
         )
 
 
-def train(
-    features: tuple[Feature, ...], table: Table, *, seed: int = 0
-) -> Additive:
+def train(features: tuple[Feature, ...], table: Table) -> Additive:
     """Learns from users whose fate is known.
 
-    How much curves may rise and bend is chosen on users that are held out,
-    each with all of its rows, a third at a time.
+    A user has a row at each as-of time, and label windows overlap; the rows
+    together count as much as there are users, which is what penalties are
+    weighed against.
 
     Args:
       features: The columns to read.
       table: With `lost`; both kinds of users.
-      seed: Of the thirds.
     """
-    labels = np.asarray(table.lost, float)
     shapes = fit_shapes(features, table)
     columns = design(shapes, table)
-    fold = folds(table, seed)
-
-    def fitted(penalties, rows):
-        model = AdditiveModel(_by_column(shapes, penalties))
-        model.learn(columns[rows], labels[rows])
-        return model
-
-    tried = []
-    for values in itertools.product(*_PENALTIES.values()):
-        penalties = dict(zip(_PENALTIES, values, strict=True))
-        logits = np.zeros(len(labels))
-        for held_out in range(_FOLDS):
-            rows = fold == held_out
-            logits[rows] = fitted(penalties, ~rows)(columns[rows]).numpy()
-        loss = log_loss(labels, 1 / (1 + np.exp(-logits)))
-        tried.append((loss, penalties))
-    _, chosen = min(tried, key=lambda one: one[0])
-    return Additive(
-        shapes=shapes,
-        model=fitted(chosen, np.ones(len(labels), bool)),
-        means=columns.mean(0),
-        penalties=chosen,
-    )
-
-
-def folds(table: Table, seed: int) -> np.ndarray:
-    """Returns int64 [rows], in which third each row's user is held out."""
-    _, user = np.unique(table.users.astype(str), return_inverse=True)
-    random = np.random.default_rng(seed)
-    return random.integers(0, _FOLDS, int(user.max(initial=-1)) + 1)[user]
+    group = _groups(shapes)
+    trust = len(set(table.users.tolist())) / len(table)
+    rows = tf.constant(columns), tf.constant(table.lost, tf.float64)
+    model = AdditiveModel(columns.shape[1])
+    sizes = np.bincount(group)
+    penalties = np.full(len(sizes), _FIRST_PENALTY)
+    for _ in range(_MOST_ROUNDS):
+        variance = model.learn(*rows, tf.constant(penalties[group]), trust)
+        squares = np.bincount(group, model.sum.kernel.numpy()[:, 0] ** 2)
+        # How many weights of a group the data, not the prior, have set.
+        set_by_data = sizes - penalties * np.bincount(group, variance.numpy())
+        better = np.clip(
+            np.maximum(set_by_data, 0) / np.maximum(squares, 1e-12),
+            _LEAST_PENALTY,
+            _MOST_PENALTY,
+        )
+        change = np.abs(np.log(better / penalties)).max(initial=0)
+        penalties = better
+        if change < _SETTLED:
+            break
+    model.learn(*rows, tf.constant(penalties[group]), trust)
+    return Additive(shapes=shapes, model=model, means=columns.mean(0))
 
 
-def _by_column(shapes, penalties):
-    kinds = [kind for shape in shapes for kind in shape.penalties]
-    return np.array([penalties[kind] for kind in kinds])
+def _groups(shapes: list[Shape]) -> np.ndarray:
+    """Returns int64 [columns]: columns of one kind in one shape go together."""
+    keys = [
+        (number, kind)
+        for number, shape in enumerate(shapes)
+        for kind in shape.penalties
+    ]
+    order = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    return np.array([order[key] for key in keys], np.int64)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from applications.churn.settings import DAY, ChurnSettings
 from applications.shop_log import ShopLog
+from models.local_time import LOCAL_OFFSET_SECONDS
 from schema.errors import DataError
 
 
@@ -82,7 +83,12 @@ def active_users(
 
 
 def lost_users(
-    log: ShopLog, user_ids: np.ndarray, as_of: int, settings: ChurnSettings
+    log: ShopLog,
+    user_ids: np.ndarray,
+    as_of: int,
+    settings: ChurnSettings,
+    *,
+    observed_until: int | None = None,
 ) -> np.ndarray:
     """Returns bool [users], who showed no sign of life from `as_of` on.
 
@@ -91,19 +97,32 @@ def lost_users(
       user_ids: [users], of any users.
       as_of: Unix seconds.
       settings: How long, and what is a sign of life.
+      observed_until: Unix seconds until which the log is whole, whether or
+        not anybody came; its last event by default.
 
     Raises:
       DataError: The log ends within the window.
     """
-    if log.end < as_of + settings.window:
+    until = log.end if observed_until is None else observed_until
+    if until < as_of + settings.window:
         raise DataError(
-            f"the log ends {(log.end - as_of) / DAY:.1f} days after the "
+            f"the log ends {(until - as_of) / DAY:.1f} days after the "
             f"as-of time {as_of}; needed to see who is lost: {settings.days}"
         )
     rows = _seen(log, as_of, as_of + settings.window, settings)
     there = log.events.users.take(pa.array(rows))
     found = pc.is_in(pa.array(user_ids, there.type), value_set=there)
     return ~np.asarray(found)
+
+
+def end_of_day(timestamp: int) -> int:
+    """Returns the local midnight at or after a second: logs are of whole days.
+
+    >>> end_of_day(1_762_962_693), end_of_day(1_762_963_200)
+    (1762963200, 1762963200)
+    """
+    local = timestamp + LOCAL_OFFSET_SECONDS
+    return -(-local // DAY) * DAY - LOCAL_OFFSET_SECONDS
 
 
 def _seen(log, first, last, settings):

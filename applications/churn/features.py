@@ -96,6 +96,7 @@ def _columns(past: ShopLog, as_of: int, settings: ChurnSettings) -> dict:
     recent = past.events.timestamp >= as_of - settings.look_back
     return (
         _rhythm(past, visits, as_of, settings)
+        | _habit_of_coming(past, visits, as_of, settings)
         | _depth(past, visits, recent)
         | _spending(past, as_of, recent)
         | _breadth(past, recent)
@@ -194,8 +195,34 @@ def _rhythm(past, visits, as_of, settings):
         "trend_week": np.full(past.num_users, np.nan)
         if too_short
         else (week + 0.5) / (week_before + 0.5),
-        "tenure_days": tenure,
     }
+
+
+def _habit_of_coming(past, visits, as_of, settings):
+    """Chance to stay away if everybody came at random at a rate of their own.
+
+    Rates are gamma distributed over users, so a user who was seen n times in
+    e days comes k times in the next d with a negative binomial chance, that
+    of none being ((a + e) / (a + e + d)) ** (r + n) (Ehrenberg 1959, "The
+    pattern of consumer purchases"). Mean and variance of the counts give r
+    and a.
+    """
+    registered = past.profiles["registered_at"].to_numpy()
+    first = np.searchsorted(past.events.user, np.arange(past.num_users))
+    seen = past.events.timestamp[first]
+    # Who was registered might have come from the log's first second on.
+    known = (registered > 0) & (registered <= seen)
+    since = np.where(known, np.maximum(registered, past.begin), seen)
+    exposure = (as_of - since) / DAY
+    counts = visits.count(visits.age >= 0) - ~known
+    rate = counts.sum() / max(exposure.sum(), 1.0)
+    spread = np.mean((counts - rate * exposure) ** 2 - counts)
+    spread /= max(np.mean(exposure**2), 1.0)
+    # Alike users have no spread; then all have the common rate.
+    spread = max(spread, 1e-3 * rate**2, 1e-12)
+    shape, days = rate**2 / spread, rate / spread
+    staying = (days + exposure) / (days + exposure + settings.days)
+    return {"expected_absence": staying ** (shape + counts)}
 
 
 def _depth(past, visits, recent):
@@ -259,7 +286,9 @@ def _breadth(past, recent):
 
     def share(*types):
         chosen = acted & past.is_type(*types)
-        return _ratio(np.bincount(events.user[chosen], minlength=number), actions)
+        return _ratio(
+            np.bincount(events.user[chosen], minlength=number), actions
+        )
 
     return {
         "categories": np.bincount(of_user, minlength=number).astype(float),
@@ -274,9 +303,7 @@ def _habits(visits):
     return {
         "weekend_share": visits.mean((weekday >= 5).astype(float)),
         "evening_share": visits.mean((hour >= 18).astype(float)),
-        "daytime_share": visits.mean(
-            ((hour >= 9) & (hour < 18)).astype(float)
-        ),
+        "daytime_share": visits.mean(((hour >= 9) & (hour < 18)).astype(float)),
     }
 
 

@@ -7,7 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from applications.churn import additive
-from applications.churn.cuts import Cuts, lost_users, rolling_cuts
+from applications.churn.cuts import (
+    Cuts,
+    end_of_day,
+    lost_users,
+    rolling_cuts,
+)
 from applications.churn.features import Table, stack, table_at
 from applications.churn.settings import ChurnSettings
 from applications.churn.vectors import Directions, QueryVectors
@@ -32,9 +37,9 @@ class Problem:
     training: Table
     asked: Table
 
-    def model(self, seed: int) -> additive.Additive:
+    def model(self) -> additive.Additive:
         """Trains ours."""
-        return additive.train(self.features, self.training, seed=seed)
+        return additive.train(self.features, self.training)
 
 
 def problem_of(
@@ -58,7 +63,9 @@ def problem_of(
       DataError: The log is too short, nobody is active in a cut, or all who
         are learned from share one fate.
     """
+    until = log.end
     if as_of is not None:
+        until = min(as_of, end_of_day(log.end))
         log = log.before(as_of)
     cuts = rolling_cuts(
         log.begin,
@@ -66,13 +73,16 @@ def problem_of(
         settings,
         labelled=as_of is None,
     )
-    training = [(t, _labelled(log, t, settings)) for t in cuts.training]
+    training = [(t, _labelled(log, t, settings, until)) for t in cuts.training]
     asked = [
-        (t, _labelled(log, t, settings) if as_of is None else table_at(
-            log, t, settings
-        ))
+        (
+            t,
+            _labelled(log, t, settings, until)
+            if as_of is None
+            else table_at(log, t, settings),
+        )
         for t in cuts.asked
-    ]  # fmt: skip
+    ]
     features = FEATURES
     if vectors is not None:
         training, asked, features = _with_vectors(log, training, asked, vectors)
@@ -113,14 +123,16 @@ def usable(
     return min(cuts.training) >= vectors_from
 
 
-def _labelled(log: ShopLog, as_of: int, settings: ChurnSettings) -> Table:
+def _labelled(
+    log: ShopLog, as_of: int, settings: ChurnSettings, until: int
+) -> Table:
     table = table_at(log, as_of, settings)
     if not len(table):
         raise DataError(
             f"nobody is active in the {settings.look_back // 86_400} days "
             f"before {as_of}; a longer look_back_days may find some"
         )
-    lost = lost_users(log, table.users, as_of, settings)
+    lost = lost_users(log, table.users, as_of, settings, observed_until=until)
     return dataclasses.replace(table, lost=lost)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from applications.churn.additive import Additive, Drivers
+from applications.churn.additive import Additive
 from applications.churn.features import Table
 from applications.churn.settings import DAY, ChurnSettings
 from applications.churn.shapes import Shape
@@ -60,9 +60,10 @@ def marketing_table(
         "value": np.round(asked.value[order], 2),
     }
     top = np.argsort(-np.abs(drivers.contributions), 1, kind="stable")[order]
+    tell = _words(drivers.names, model.shapes, asked, settings)
     for n in range(min(num_drivers, len(drivers.names))):
         columns[f"driver_{n + 1}"] = [
-            _words(drivers, model.shapes, asked, row, place, settings)
+            tell(row, place)
             for row, place in zip(order, top[:, n], strict=True)
         ]
         columns[f"contribution_{n + 1}"] = drivers.contributions[
@@ -111,7 +112,10 @@ def check_format(path: pathlib.Path) -> None:
 
 
 def _bands(chances, settings):
-    high, medium = chances >= settings.high_risk, chances >= settings.medium_risk
+    high, medium = (
+        chances >= settings.high_risk,
+        chances >= settings.medium_risk,
+    )
     return np.where(high, HIGH, np.where(medium, MEDIUM, LOW)).tolist()
 
 
@@ -120,19 +124,17 @@ def _local(timestamp) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def _words(
-    drivers: Drivers,
-    shapes: list[Shape],
-    asked: Table,
-    row: int,
-    place: int,
-    settings: ChurnSettings,
-) -> str:
-    name = drivers.names[place]
-    feature = next(
-        shape.feature
-        for shape in shapes
-        if name in (shape.feature.name, shape.feature.driver)
-    )
-    value = asked.columns[feature.name][row]
-    return feature.tell(value, settings.look_back / DAY)
+def _words(names, shapes: list[Shape], asked: Table, settings):
+    """Returns a function that tells driver `place` of the user in `row`."""
+    by_driver = {
+        shape.feature.driver or shape.feature.name: shape.feature
+        for shape in reversed(shapes)
+    }
+    features = [by_driver[name] for name in names]
+    days = settings.look_back / DAY
+
+    def tell(row: int, place: int) -> str:
+        feature = features[place]
+        return feature.tell(asked.columns[feature.name][row], days)
+
+    return tell

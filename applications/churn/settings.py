@@ -29,7 +29,6 @@ class ChurnSettings(Settings):
       high_risk: Chance from which the risk is high; above `medium_risk`, at
         most 1.
       medium_risk: Chance from which it is medium; above 0.
-      seed: Of the users held out to choose the model's penalty.
     """
 
     days: int = 7
@@ -40,7 +39,6 @@ class ChurnSettings(Settings):
     evaluation_cuts: int = 1
     high_risk: float = 0.6
     medium_risk: float = 0.3
-    seed: int = 0
 
     def __post_init__(self):
         """Checks every field.
@@ -55,15 +53,12 @@ class ChurnSettings(Settings):
         self.check("step_days", 0 <= self.step_days <= 90, "0 to 90")
         for field in ("max_training_cuts", "evaluation_cuts"):
             self.check(field, getattr(self, field) >= 1, "at least 1")
-        self.check(
-            "medium_risk", 0 < self.medium_risk < 1, "between 0 and 1"
-        )
+        self.check("medium_risk", 0 < self.medium_risk < 1, "between 0 and 1")
         self.check(
             "high_risk",
             self.medium_risk < self.high_risk <= 1,
             f"above medium_risk ({self.medium_risk}), at most 1",
         )
-        self.check("seed", self.seed >= 0, "at least 0")
         unknown = set(self.signs_of_life) - set(EVENT_TYPES)
         self.check(
             "signs_of_life",

@@ -12,7 +12,6 @@ import tempfile
 import numpy as np
 
 from applications.churn import quality
-from applications.churn.additive import folds
 from applications.churn.features import Table
 from applications.churn.learning import Problem
 from applications.churn.settings import DAY, ChurnSettings
@@ -30,6 +29,7 @@ REQUIREMENTS = (
 )
 RIVAL = "LightGBM"
 _LOWER_IS_BETTER = ("log_loss", "calibration_error")
+_FOLDS = 3
 _TAIL_LINES = 5
 
 
@@ -50,10 +50,10 @@ def run(log: ShopLog, problem: Problem, settings: ChurnSettings) -> dict:
     asked = problem.asked
     if asked.lost is None:
         raise ValueError("problem.asked has no lost; needed to evaluate")
-    model = problem.model(settings.seed)
+    model = problem.model()
     drivers = model.drivers(asked)
     chances = {OURS: drivers.chances}
-    found, about = _ask_peers(problem, settings.seed)
+    found, about = _ask_peers(problem)
     chances |= found
     training_rate = float(np.mean(problem.training.lost))
     chances["prior"] = np.full(len(asked), training_rate)
@@ -68,16 +68,13 @@ def run(log: ShopLog, problem: Problem, settings: ChurnSettings) -> dict:
         "users": {"training": len(problem.training), "evaluated": len(asked)},
         "lost": {"training": training_rate, "evaluated": asked.lost.mean()},
         "returns_within_days": _returns_within(log, settings.days),
-        "penalties": model.penalties,
         "peers": about,
         "models": {
             name: quality.figures(asked.lost, told)
             for name, told in chances.items()
         },
         "leads": {
-            name: quality.auc_lead(
-                asked.lost, chances[OURS], told, asked.users
-            )
+            name: quality.auc_lead(asked.lost, chances[OURS], told, asked.users)
             for name, told in found.items()
         },
         "drivers": {
@@ -135,7 +132,7 @@ def _returns_within(log: ShopLog, days: int) -> float:
     return float((pauses <= days).mean()) if len(pauses) else float("nan")
 
 
-def _ask_peers(problem: Problem, seed: int):
+def _ask_peers(problem: Problem):
     """Returns chances of the asked by peer, and what the peers say."""
     features = problem.features
     with tempfile.TemporaryDirectory() as name:
@@ -145,7 +142,7 @@ def _ask_peers(problem: Problem, seed: int):
             folder / "problem.npz",
             fit_x=fit,
             fit_y=np.asarray(problem.training.lost, np.int64),
-            fold=folds(problem.training, seed),
+            fold=_folds(problem.training),
             asked_x=asked,
         )
         columns = [feature.name for feature in features]
@@ -167,6 +164,12 @@ def _ask_peers(problem: Problem, seed: int):
             )
         about = json.loads((folder / "about.json").read_text())
         return dict(np.load(folder / "predictions.npz")), about
+
+
+def _folds(table: Table) -> np.ndarray:
+    """Returns int64 [rows], in which third each row's user is held out."""
+    names, user = np.unique(table.users.astype(str), return_inverse=True)
+    return np.random.default_rng(0).integers(0, _FOLDS, len(names))[user]
 
 
 def _numbers(features: tuple[Feature, ...], *tables: Table):

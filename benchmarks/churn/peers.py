@@ -125,9 +125,7 @@ def boosted(problem: dict, about: dict) -> tuple:
                 fit,
                 _MOST_ROUNDS,
                 [data(held_out, reference=fit)],
-                callbacks=[
-                    lightgbm.early_stopping(_PATIENCE, verbose=False)
-                ],
+                callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
             )
             chances[held_out] = model.predict(x[held_out])
             rounds.append(model.best_iteration)
