@@ -10,6 +10,7 @@ from cli import (
     bench_import,
     bench_index,
     bench_items,
+    bench_profile,
     bench_quality,
     bench_ranking,
     bench_servable,
@@ -31,6 +32,7 @@ bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
 bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_churn.churn)
+bench.add_command(bench_profile.profile)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)

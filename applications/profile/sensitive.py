@@ -12,10 +12,10 @@ profile. Two rules keep it:
 
 Who shops for baby goods may be a parent, expect a child, or look for a
 present; which of them is nobody's business, and a guess that is right can hurt
-more than one that is wrong. So the theme is called 选购母婴用品, "shops for baby
-goods", it fades as its events grow old, pregnancy goods are among `WORDS`, and
-nothing else (family, age, sex) follows from it. The same holds for the other
-themes: they name goods, not people.
+more than one that is wrong. So the theme is called 选购母婴用品 (shops for
+baby goods), it fades as its events grow old, pregnancy goods are among `WORDS`,
+and nothing else (family, age, sex) follows from it. The same holds for the
+other themes: they name goods, not people.
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse
 
 from applications.profile import themes
 from applications.profile.sensitive import without_sensitive
@@ -14,7 +15,7 @@ from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
 
 # What an event on an item counts as a choice of its kind.
-WEIGHTS = {"view": 1.0, "click": 1.0, "favorite": 2.0, "cart": 2.0, "buy": 3.0}
+WEIGHTS = {"view": 1.0, "click": 1.0, "favorite": 1.5, "cart": 1.5, "buy": 2.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Shop:
 
     @functools.cached_property
     def theme_members(self) -> np.ndarray:
-        """bool [leaves, themes]."""
+        """What belongs to what, bool [leaves, themes]."""
         return themes.members(pa.array(self.leaves[1], pa.string()))
 
     def usual(self, kinds: tuple[np.ndarray, list[str]]) -> np.ndarray:
@@ -104,15 +105,49 @@ class Shop:
 
     @functools.cached_property
     def base(self) -> dict[str, np.ndarray]:
-        """What is usual of categories, brands and leaves."""
+        """What is usual of categories and leaves."""
         return {
             name: self.usual(getattr(self, name))
-            for name in ("categories", "brands", "leaves")
+            for name in ("categories", "leaves")
         }
+
+    def usual_brands(self, items: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Returns the brands of somebody usual who is after the same goods.
+
+        Whoever looks for phones looks at brands of phones, and has no
+        favourite by that; so brands are compared within leaf categories.
+
+        Args:
+          items: int64 [choices], what was chosen.
+          weight: float64 [choices].
+
+        Returns:
+          float64 [brands], shares that sum to 1, or zeros.
+        """
+        leaf = self.leaves[0][items]
+        known = (leaf >= 0) & (self.brands[0][items] >= 0)
+        counts = np.bincount(
+            leaf[known], weight[known], minlength=len(self.leaves[1])
+        )
+        shares = np.asarray(self._brands_of_leaves.T @ counts)
+        return shares / max(shares.sum(), 1e-12)
+
+    @functools.cached_property
+    def _brands_of_leaves(self) -> scipy.sparse.csr_array:
+        """Shares of brands in the choices of each leaf, [leaves, brands]."""
+        leaf = self.leaves[0][self.choices.item]
+        brand = self.brands[0][self.choices.item]
+        known = (leaf >= 0) & (brand >= 0)
+        counts = scipy.sparse.coo_array(
+            (self.choices.weight[known], (leaf[known], brand[known])),
+            shape=(len(self.leaves[1]), len(self.brands[1])),
+        ).tocsr()
+        total = np.maximum(counts.sum(axis=1), 1e-12)
+        return scipy.sparse.diags_array(1 / total) @ counts
 
     @functools.cached_property
     def price_places(self) -> np.ndarray:
-        """float64 [items], place of its price in its category, 0 to 1.
+        """Place of each price in its category, float64 [items], 0 to 1.
 
         Among what is chosen in its leaf category, so that the average choice
         is at 0.5; NaN where the price or others to compare with are unknown.

@@ -62,15 +62,9 @@ class Shopper:
         """
         codes, names = getattr(self.shop, kind)
         code = codes[self.items]
-        known = code >= 0
-        if known.sum() < self.settings.min_choices:
+        if (code >= 0).sum() < self.settings.min_choices:
             return []
-        counts = np.bincount(
-            code[known], self.weight[known], minlength=len(names)
-        )
-        times, sure = statistics.above_usual(
-            counts, self.shop.base[kind], self.settings.prior
-        )
+        counts, times, sure = self.compared(kind)
         visit = self.shop.log.visit[self.chosen_events]
         told = []
         for best in np.lexsort((-counts, -np.round(sure, 6))):
@@ -93,15 +87,37 @@ class Shopper:
             )
         return told
 
+    def compared(self, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compares the user's `categories` or `brands` with what is usual.
+
+        Brands with what is usual in the categories that the user is after.
+
+        Returns:
+          Weights of the choices of each, how many times the usual that is,
+          and how sure it is that it is more; float64 [kinds] each.
+        """
+        codes, names = getattr(self.shop, kind)
+        code = codes[self.items]
+        known = code >= 0
+        counts = np.bincount(
+            code[known], self.weight[known], minlength=len(names)
+        )
+        usual = (
+            self.shop.usual_brands(self.items, self.weight)
+            if kind == "brands"
+            else self.shop.base[kind]
+        )
+        return counts, *statistics.above_usual(
+            counts, usual, self.settings.prior
+        )
+
     def price_band(self) -> dict:
         """Returns whether choices are cheap or dear within their category."""
         places = self.shop.price_places[self.items]
         known = ~np.isnan(places)
         if known.sum() < self.settings.min_choices:
             return unknown()
-        mean, likely = statistics.band_chances(
-            places[known], self.weight[known], BAND_EDGES, _BAND_PRIOR
-        )
+        mean, likely = self.band_chances()
         best = int(likely.argmax())
         if likely[best] < _SUSPECT_FEW:
             return unknown()
@@ -116,6 +132,14 @@ class Shopper:
             "place": round(mean, 3),
             "evidence": self._evidence(fits),
         }
+
+    def band_chances(self) -> tuple[float, np.ndarray]:
+        """Returns the mean place of prices, and how likely each band is."""
+        places = self.shop.price_places[self.items]
+        known = ~np.isnan(places)
+        return statistics.band_chances(
+            places[known], self.weight[known], BAND_EDGES, _BAND_PRIOR
+        )
 
     def active_hours(self) -> dict:
         """Returns the part of the day in which most visits begin."""
