@@ -2,9 +2,9 @@
 
 A shopper of the mall has a main life stage and a second one, which leads a
 third of the interests: `theme` is right if it is of either, `main theme` of the
-first alone. Each trait is guessed for everybody (who has made a choice at all), by the
-profile's own figures and by simple rules, so that all answer the same
-questions; and what the profile tells, being sure enough, is looked at by
+first alone. Each trait is guessed for everybody (who has made a choice at
+all), by the profile's own figures and by simple rules, so that all answer the
+same questions; and what the profile tells, being sure enough, is looked at by
 itself. The rules of themes and the mall's life stages name the same goods, as
 both were written with the same idea of a shop: their accuracy shows that the
 chain works, not how well it would do in a real one.
