@@ -16,7 +16,8 @@ _BAND_PRIOR = 3.0
 DAY_PARTS = ("凌晨 0–6 点", "上午 6–12 点", "下午 12–18 点", "晚间 18–24 点")
 WEEK_PARTS = ("工作日", "周末")
 CAMPAIGN_LEVELS = {True: "偏爱活动", False: "不偏爱活动"}
-_SUSPECT_FEW = 0.5
+# A band is told where it is likelier than the two others together.
+_LEAST_BAND_CHANCE = 0.5
 
 
 def unknown() -> dict:
@@ -119,7 +120,7 @@ class Shopper:
             return unknown()
         mean, likely = self.band_chances()
         best = int(likely.argmax())
-        if likely[best] < _SUSPECT_FEW:
+        if likely[best] < _LEAST_BAND_CHANCE:
             return unknown()
         fits = (
             known

@@ -159,12 +159,15 @@ def _theme(name: str) -> Callable[[Shopper, dict], _Question | None]:
     )
 
 
-def _theme_question(shopper: Shopper, allowed: set[str]) -> _Question:
+def _theme_question(shopper: Shopper, allowed: set[str]) -> _Question | None:
     likely, names = shopper.theme_chances()
     codes, _ = shopper.shop.leaves
     code = codes[shopper.items]
+    if not (code >= 0).any():
+        return None
     belongs = shopper.shop.theme_members
-    latest = shopper.shop.log.events.timestamp[shopper.chosen_events].argmax()
+    times = shopper.shop.log.events.timestamp[shopper.chosen_events]
+    latest = np.where(code >= 0, times, -1).argmax()
     counts = np.bincount(
         code[code >= 0], shopper.weight[code >= 0], minlength=len(belongs)
     )
