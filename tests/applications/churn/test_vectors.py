@@ -71,7 +71,7 @@ def test_a_vector_is_of_the_history_as_it_was(log, servable):
 
 
 def test_vectors_that_know_the_future_are_refused(log, servable):
-    assert learning.usable(at(5), log, SETTINGS, None)
+    assert learning.usable(at(4), log, SETTINGS, None)
     late = learning.problem_of(log, SETTINGS).cuts.training[-1] + 1
     assert not learning.usable(late, log, SETTINGS, None)
     with pytest.raises(DataError, match="know the future"):
