@@ -222,7 +222,12 @@ def _habit_of_coming(past, visits, as_of, settings):
     spread = max(spread, 1e-3 * rate**2, 1e-12)
     shape, days = rate**2 / spread, rate / spread
     staying = (days + exposure) / (days + exposure + settings.days)
-    return {"expected_absence": staying ** (shape + counts)}
+    last = np.searchsorted(past.events.user, np.arange(past.num_users), "right")
+    recency = (as_of - past.events.timestamp[last - 1]) / DAY
+    return {
+        "expected_absence": staying ** (shape + counts),
+        "missed_visits": recency * (shape + counts) / (days + exposure),
+    }
 
 
 def _depth(past, visits, recent):

@@ -51,6 +51,7 @@ FEATURES = (
         "只来过一次，没有平常间隔",
     ),
     Feature("expected_absence", "按以往的频率，接下来不来的可能为 {value:.0%}"),
+    Feature("missed_visits", "按平常的频率，离开期间本该来 {value:.1f} 次"),
     Feature("visits", "近 {look_back} 天来过 {value:.0f} 次"),
     Feature("visits_half", "近 {half} 天来过 {value:.0f} 次"),
     Feature("active_days", "近 {look_back} 天中有 {value:.0f} 天来过"),

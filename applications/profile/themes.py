@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # How many times as often as others those after a theme choose its goods.
-_BOOST = 5.0
+_BOOST = 3.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,11 +41,11 @@ def test_chances_of_themes_by_hand():
     base = np.array([0.1, 0.1, 0.2, 0.2, 0.4])
     none = themes.chances(np.zeros(5), base, belongs)
     assert none.tolist() == pytest.approx([1 / (len(names) + 1)] * len(none))
-    # Twice 母婴: five times as likely each, of shares that sum to 1.8.
+    # Twice 母婴: three times as likely each, of shares that sum to 1.4.
     counts = np.array([2.0, 0, 0, 0, 0])
     likely = themes.chances(counts, base, belongs)
-    assert likely[baby] / likely[-1] == pytest.approx((5 / 1.8) ** 2)
-    assert likely[kitchen] / likely[-1] == pytest.approx((1 / 1.8) ** 2)
+    assert likely[baby] / likely[-1] == pytest.approx((3 / 1.4) ** 2)
+    assert likely[kitchen] / likely[-1] == pytest.approx((1 / 1.4) ** 2)
     assert likely.sum() == pytest.approx(1)
 
 
