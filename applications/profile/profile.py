@@ -68,12 +68,12 @@ def _traits(shopper: Shopper) -> dict:
 
 
 def _no_traits() -> dict:
-    lists = {"categories": [], "brands": []}
+    lists: dict[str, list] = {"categories": [], "brands": []}
     single = (
         "price_band", "theme", "active_hours", "active_days", "device", "city",
         "campaigns",
     )  # fmt: skip
-    return lists | {name: unknown() for name in single}
+    return {**lists, **{name: unknown() for name in single}}
 
 
 def _is_minor(shop: Shop, user_id: str) -> bool:

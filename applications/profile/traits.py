@@ -67,7 +67,7 @@ class Shopper:
             return []
         counts, times, sure = self.compared(kind)
         visit = self.shop.log.visit[self.chosen_events]
-        told = []
+        told: list[dict] = []
         for best in np.lexsort((-counts, -np.round(sure, 6))):
             if len(told) == self.settings.max_named:
                 break

@@ -48,8 +48,8 @@ def run(log: ShopLog, problem: Problem, settings: ChurnSettings) -> dict:
       contribution; what was asked of whom.
     """
     asked = problem.asked
-    if asked.lost is None:
-        raise ValueError("problem.asked has no lost; needed to evaluate")
+    if asked.lost is None or problem.training.lost is None:
+        raise ValueError("a table of the problem has no lost, as is needed")
     model = problem.model()
     drivers = model.drivers(asked)
     chances = {OURS: drivers.chances}
