@@ -189,7 +189,8 @@ class Shopper:
         return {
             "value": name,
             "said": f"{name}（{known.sum()} 次来访中 {counts[best]} 次）",
-            "confidence": round(float(counts[best] / known.sum()), 3),
+            # One visit more that says otherwise: few visits are not sure.
+            "confidence": round(float(counts[best] / (known.sum() + 1)), 3),
             "share": round(float(counts[best] / known.sum()), 3),
             "evidence": events_told(
                 self.shop, shown[: self.settings.max_evidence]

@@ -104,6 +104,9 @@ def test_a_readable_profile_with_evidence(milla):
     assert traits["active_hours"]["value"] == "晚间 18–24 点"
     assert traits["active_hours"]["said"].endswith("（9 次来访中 9 次）")
     assert traits["device"]["value"] == "ios"
+    # Nine visits of nine, and one more that might say otherwise.
+    assert traits["device"]["share"] == 1.0
+    assert traits["device"]["confidence"] == 0.9
     assert traits["city"]["value"] == "杭州"
     # Of goods, not of her: no parent, no child, no pregnancy.
     assert traits["theme"]["value"] == "选购母婴用品"
