@@ -8,6 +8,7 @@ from cli import (
     bench_ads,
     bench_assistant,
     bench_cache,
+    bench_churn,
     bench_copywriting,
     bench_explanations,
     bench_exploration,
@@ -15,6 +16,7 @@ from cli import (
     bench_index,
     bench_items,
     bench_off_policy,
+    bench_profile,
     bench_quality,
     bench_ranking,
     bench_servable,
@@ -40,6 +42,8 @@ bench.add_command(bench_assistant.assistant)
 bench.add_command(bench_copywriting.copywriting)
 bench.add_command(bench_ads.ads)
 bench.add_command(bench_exploration.exploration)
+bench.add_command(bench_churn.churn)
+bench.add_command(bench_profile.profile)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)

@@ -50,6 +50,11 @@ def data() -> None:
 @click.option("--users", type=int, help="Shoppers.")
 @click.option("--days", type=int, help="Days that are simulated.")
 @click.option("--seed", type=int, help="Equal seeds give identical files.")
+@click.option(
+    "--leaving",
+    type=click.FloatRange(0, 1),
+    help="Chance to leave for good after a visit in vain.  [0: nobody]",
+)
 def generate(
     *,
     output: pathlib.Path,
@@ -57,6 +62,7 @@ def generate(
     users: int | None,
     days: int | None,
     seed: int | None,
+    leaving: float | None,
 ) -> None:
     """Simulate a Chinese mall: items, users, campaigns, events.
 
@@ -76,6 +82,7 @@ def generate(
         # A small catalogue over many days has fewer to list each day.
         new_items_per_day=min(usual.new_items_per_day, max(most_new, 0)),
         seed=usual.seed if seed is None else seed,
+        leaving=usual.leaving if leaving is None else leaving,
     )
     summary = generate_mall(settings, output)
     for table in TABLES:

@@ -27,6 +27,8 @@ COMMANDS = {
     "similar": "cli.ask:similar",
     "explain": "cli.explain:explain",
     "assist": "cli.assist:assist",
+    "churn": "cli.churn:churn",
+    "profile": "cli.profile:profile",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

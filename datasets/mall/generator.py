@@ -86,6 +86,7 @@ class _Simulation:
     def __init__(self, settings: MallSettings, truth_dir: pathlib.Path):
         self._settings = settings
         self.world, self._tastes = build_world(settings)
+        self._memory = _stocked_up(settings, self.world, self._tastes)
         self._truth = Writer(self.world, self._tastes, truth_dir)
         self.sessions = self.rows = 0
         self._types: Counter[str] = Counter()
@@ -94,7 +95,7 @@ class _Simulation:
     def days(self) -> Iterator[pa.Table]:
         """Yields the events of each day, in time order over all days."""
         settings, world = self._settings, self.world
-        memory = _stocked_up(settings, world, self._tastes)
+        memory = self._memory
         waiting = blank(0)
         for day in range(settings.num_days):
             if day:
@@ -126,7 +127,7 @@ class _Simulation:
             "event_types": {n: self._types[n] for n in EVENT_TYPES},
             "dirt": {n: self._dirt[n] for n in KINDS[1:]},
         }
-        self._truth.close(self._tastes, summary)
+        self._truth.close(self._tastes, self._memory, summary)
         return summary
 
 

@@ -32,6 +32,7 @@ class Memory:
       again_item: Consumable that runs out, -1 for none.
       again_day: Day from which it is wanted again.
       owned: Bought items that last, [users, OWNED], -1 padded.
+      left_day: Day after which they never came back, -1 for who still comes.
     """
 
     leaf: np.ndarray
@@ -40,6 +41,7 @@ class Memory:
     again_item: np.ndarray
     again_day: np.ndarray
     owned: np.ndarray
+    left_day: np.ndarray
 
     @classmethod
     def empty(cls, count: int) -> "Memory":
@@ -51,6 +53,7 @@ class Memory:
             again_item=np.full(count, -1),
             again_day=np.zeros(count, np.int64),
             owned=np.full((count, OWNED), -1),
+            left_day=np.full(count, -1),
         )
 
 

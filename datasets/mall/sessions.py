@@ -14,7 +14,7 @@ from datasets.mall.queries import Queries
 from datasets.mall.randomness import choose_by_weight, generator
 from datasets.mall.settings import MallSettings
 from datasets.mall.shoppers import CITIES, DEVICES, Shoppers, Tastes
-from datasets.mall.visits import draw_visits
+from datasets.mall.visits import draw_leavers, draw_visits
 from schema.contract import EVENT_TYPES
 
 TYPE = {name: number for number, name in enumerate(EVENT_TYPES)}
@@ -79,7 +79,11 @@ class Day:
         )
         running = [world.campaigns.kinds[c] for c in self._shelf.campaigns]
         self.users, self._begins = draw_visits(
-            world.settings, shoppers, day, "festival" in running
+            world.settings,
+            shoppers,
+            day,
+            "festival" in running,
+            memory.left_day >= 0,
         )
         count = len(self.users)
         self.numbers = first_session + np.arange(count)
@@ -143,6 +147,10 @@ class Day:
         memory.leaf[users] = self._intent.leaf
         memory.satisfied[users] = self._satisfied
         memory.day[users] = self._day
+        leavers = draw_leavers(
+            self._world.settings, users, memory.satisfied, self._day
+        )
+        memory.left_day[leavers] = self._day
 
     def _record(self, rows, timestamp, **fields):
         """Notes one event for each of `rows` (rows of sessions)."""

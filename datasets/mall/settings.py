@@ -37,6 +37,9 @@ class MallSettings(Settings):
       bad_row_share: Share of rows that are spoilt; 0 to 0.5.
       num_bots: Users who are programs, beside `num_users`; 0 to 1000.
       bot_events_per_hour: Events of a bot in each of its hours; 100 to 3600.
+      leaving: Chance that a shopper never comes back after a day on which the
+        last visit did not end in a cart or an order; a quarter of it where it
+        did. 0 (nobody ever leaves) to 1.
       truth_share: Share of impressions whose true click probability is
         written to the ground truth; 0 to 1.
     """
@@ -56,6 +59,7 @@ class MallSettings(Settings):
     bad_row_share: float = 0.001
     num_bots: int = 3
     bot_events_per_hour: int = 300
+    leaving: float = 0.0
     truth_share: float = 0.1
 
     def __post_init__(self):
@@ -77,6 +81,7 @@ class MallSettings(Settings):
             ("bad_row_share", 0, 0.5),
             ("num_bots", 0, 1000),
             ("bot_events_per_hour", 100, 3600),
+            ("leaving", 0, 1),
             ("truth_share", 0, 1),
         ):
             value = getattr(self, field)

@@ -7,7 +7,8 @@ Files of `<data_dir>/ground_truth/`:
   k of a page is looked at) and `num_days`.
 - `users/`: `user_id`, `life_stages`, `price_level`, `brands`, `is_bot`, and at
   the start and at the end of the days `interests_*` (categories),
-  `strengths_*` (logits) and `style_*`.
+  `strengths_*` (logits) and `style_*`; where shoppers leave, `left_day`, the
+  day after which they never came back, -1 for who still comes.
 - `items/`: `item_id`, `quality`, `popularity`, `style`.
 - `queries/`: `query`, `category` that is meant, `kind`.
 - `impressions/`: a sample: `user_id`, `item_id`, `session_id`, `timestamp`,
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.mall.dirt import KINDS
+from datasets.mall.intents import Memory
 from datasets.mall.life_stages import LIFE_STAGES
 from datasets.mall.queries import KINDS as QUERY_KINDS
 from datasets.mall.randomness import generator
@@ -136,11 +138,12 @@ class Writer:
         )
         _write_part(table, self._folder / "intents", day)
 
-    def close(self, tastes: Tastes, summary: dict) -> None:
+    def close(self, tastes: Tastes, memory: Memory, summary: dict) -> None:
         """Writes what is known after the last day.
 
         Args:
           tastes: Tastes of the last day.
+          memory: What shoppers remember after it.
           summary: What `generate` returns.
         """
         shoppers, catalogue = self._world.shoppers, self._world.catalogue
@@ -155,6 +158,8 @@ class Writer:
             "brands": [brands[row].tolist() for row in shoppers.brands],
             "is_bot": shoppers.is_bot,
         }
+        if settings.leaving:
+            columns["left_day"] = memory.left_day
         leaves = np.array([leaf.category for leaf in catalogue.leaves], object)
         for when, state in (("start", self._first), ("end", tastes)):
             columns[f"interests_{when}"] = [

@@ -1,4 +1,4 @@
-"""Who comes to the mall on a day, and when."""
+"""Who comes to the mall on a day, and when; and who stops coming."""
 
 import numpy as np
 
@@ -17,10 +17,16 @@ _WEEKDAYS = (0.92, 0.92, 0.95, 0.97, 1.02, 1.18, 1.14)
 _FESTIVAL = 1.35
 # Sessions of one shopper begin at least this far apart, and are shorter.
 GAP_SECONDS = 5400
+# Of the chance to leave, for those whose last visit gave them what they sought.
+_SATISFIED_LEAVES = 0.25
 
 
 def draw_visits(
-    settings: MallSettings, shoppers: Shoppers, day: int, festival: bool
+    settings: MallSettings,
+    shoppers: Shoppers,
+    day: int,
+    festival: bool,
+    gone: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws the sessions of a day.
 
@@ -29,6 +35,7 @@ def draw_visits(
       shoppers: Those registered before the day may come; bots do not.
       day: Day of the simulation.
       festival: Whether there is one, which draws people.
+      gone: bool [users], who does not come any more.
 
     Returns:
       int64 [sessions] rows of shoppers, ascending, and int64 [sessions]
@@ -40,7 +47,7 @@ def draw_visits(
     rate = settings.sessions_per_user_day * shoppers.activity
     rate *= _WEEKDAYS[settings.date(day).weekday()]
     rate *= _FESTIVAL if festival else 1.0
-    rate *= (shoppers.registered_at < start) & ~shoppers.is_bot
+    rate *= (shoppers.registered_at < start) & ~shoppers.is_bot & ~gone
     users = np.repeat(np.arange(len(shoppers)), rng.poisson(rate))
     hour = rng.choice(24, len(users), p=_HOURS / _HOURS.sum())
     begins = start + hour * 3600 + rng.integers(3600, size=len(users))
@@ -54,3 +61,24 @@ def draw_visits(
         begins[rows] = np.maximum(begins[rows], begins[rows - 1] + GAP_SECONDS)
     today = begins < start + DAY_SECONDS
     return users[today], begins[today]
+
+
+def draw_leavers(
+    settings: MallSettings, users: np.ndarray, satisfied: np.ndarray, day: int
+) -> np.ndarray:
+    """Draws who never comes back after a day.
+
+    Args:
+      settings: Seed and the chance of leaving.
+      users: int64 [sessions], rows of shoppers who came that day.
+      satisfied: bool [users], whether the last visit ended in a cart or an
+        order.
+      day: Day of the simulation.
+
+    Returns:
+      int64 [leavers], rows of shoppers; none where nobody leaves.
+    """
+    came = np.unique(users)
+    rng = generator(settings.seed, "leaving", day)
+    chance = np.where(satisfied[came], _SATISFIED_LEAVES, 1.0)
+    return came[rng.random(len(came)) < settings.leaving * chance]

@@ -1,0 +1,3 @@
+"""Profiles beside what the simulated mall's shoppers are really like."""
+
+import schema.legacy_keras  # noqa: F401
