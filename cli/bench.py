@@ -5,6 +5,7 @@ import pathlib
 import click
 
 from cli import (
+    bench_classify,
     bench_explanations,
     bench_import,
     bench_index,
@@ -25,6 +26,7 @@ def bench() -> None:
     """Measure Daogou, peers beside it, on this machine."""
 
 
+bench.add_command(bench_classify.classify)
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)

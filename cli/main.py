@@ -25,6 +25,7 @@ COMMANDS = {
     "recommend": "cli.ask:recommend",
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
+    "classify": "cli.classify:classify",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",
