@@ -26,6 +26,7 @@ COMMANDS = {
     "search": "cli.ask:search",
     "similar": "cli.ask:similar",
     "classify": "cli.classify:classify",
+    "intent": "cli.intent:intent",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

@@ -189,7 +189,8 @@ def _loss_of(network, steps, labels, told):
     sums = np.zeros(4)
     for start in range(0, len(told.step), _ASKED):
         rows = np.arange(start, min(start + _ASKED, len(told.step)))
-        batch = _batch(steps, labels, told.take(rows))
-        sums += [float(part) for part in _losses(network, *batch, False)]
+        given, category, bought = _batch(steps, labels, told.take(rows))
+        parts = _losses(network, given, category, bought, False)
+        sums += [float(part) for part in parts]
     a, n, b, m = sums
     return a / max(n, 1) + 3.0 * b / max(m, 1)

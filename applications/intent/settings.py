@@ -41,7 +41,7 @@ class IntentSettings(Settings):
     num_blocks: int = 1
     dropout: float = 0.2
     horizons: tuple[int, ...] = (1, 24, 168)
-    days: int = 7
+    days: int = 3
     browsed: int = 50
     train_share: float = 0.6
     validation_share: float = 0.15
