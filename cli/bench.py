@@ -9,6 +9,7 @@ from cli import (
     bench_explanations,
     bench_import,
     bench_index,
+    bench_intent,
     bench_items,
     bench_quality,
     bench_ranking,
@@ -36,6 +37,7 @@ bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items)
 bench.add_command(bench_index.index)
+bench.add_command(bench_intent.intent)
 bench.add_command(bench_explanations.explanations)
 bench.add_command(bench_servable.servable)
 bench.add_command(bench_server.server)

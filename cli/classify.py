@@ -102,7 +102,7 @@ def classify(
     with libraries_hushed(show=session.debug):
         read = reader.read(one, encoder, k)
     brand = read.brands[0]
-    answer = {
+    answer: dict[str, typing.Any] = {
         "title": title,
         "inferred": {
             "categories": [
@@ -143,7 +143,7 @@ def _write(table: "pa.Table", output: pathlib.Path) -> None:
 def _say_file(filled: "pa.Table", output: pathlib.Path, as_json: bool) -> None:
     from applications.understanding.reader import INFERRED
 
-    told = {
+    told: dict[str, typing.Any] = {
         "output": str(output),
         "items": len(filled),
         "inferred": {

@@ -53,7 +53,7 @@ _output = click.option(
 @click.group(
     epilog=options.examples(
         "daogou intent train",
-        "daogou intent predict --users 10000 --items 50 --output chances.parquet",
+        "daogou intent predict --output chances.parquet",
         "daogou intent recommend --output lists.parquet",
     )
 )
@@ -132,7 +132,7 @@ def train(
         figures = evaluation.calibrated(trained, source.log)
         folder = run_inputs.own_folder(runs, report.preset, sources.SYSTEM)
         store.save(trained, figures, folder)
-    told = {
+    told: dict[str, typing.Any] = {
         "folder": str(folder),
         "rows": dataclasses.asdict(source.counts),
         "training": trained.about,
@@ -341,7 +341,7 @@ def _write(table: "pa.Table", output: pathlib.Path) -> None:
 def _say(table: "pa.Table", output: pathlib.Path, as_json: bool) -> None:
     import pyarrow.compute as pc
 
-    told = {
+    told: dict[str, typing.Any] = {
         "output": str(output),
         "rows": len(table),
         "users": pc.count_distinct(table["user_id"]).as_py(),
