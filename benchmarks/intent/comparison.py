@@ -9,6 +9,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import typing
 
 import numpy as np
 import pyarrow as pa
@@ -184,7 +185,7 @@ def _ask_peers(problem: _Problem) -> dict[str, NDArray]:
     held = problem.held
     if min(problem.labels[held].sum(), problem.labels[~held].sum()) < 2:
         held = np.arange(len(held)) % 5 == 0
-    arrays = {}
+    arrays: dict[str, typing.Any] = {}
     for name, columns, labels in (
         ("fit", _rows(problem.learned, ~held), problem.labels[~held]),
         ("choose", _rows(problem.learned, held), problem.labels[held]),
