@@ -41,6 +41,11 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="Of each training of the sequence model.",
 )
+@click.option(
+    "--without-peers",
+    is_flag=True,
+    help="Rules only; LightGBM and logistic regression take minutes.",
+)
 @options.runs
 @options.preset_of_newest_run
 @json_file
@@ -51,6 +56,7 @@ def intent(
     jdata: pathlib.Path | None,
     sequence_model: str,
     max_seconds: float,
+    without_peers: bool,
     runs: pathlib.Path,
     preset: str | None,
     json_path: pathlib.Path | None,
@@ -77,16 +83,20 @@ def intent(
         source = sources.read(runs, report.preset, report.values, (), settings)
         result = {
             report.preset: comparison.run(
-                source.log, source.content, settings, source.until
+                source.log,
+                source.content,
+                settings,
+                source.until,
+                peers=not without_peers,
             )
         }
         if jdata is not None:
-            result["jdata"] = _jdata(jdata, settings)
+            result["jdata"] = _jdata(jdata, settings, not without_peers)
         record_system(report.path, _system(result, report.preset))
     give({"sequence_model": sequence_model, **result}, json_path)
 
 
-def _jdata(folder: pathlib.Path, settings) -> dict:
+def _jdata(folder: pathlib.Path, settings, peers: bool) -> dict:
     """Converts JData and measures on it; its log is of three hours."""
     import tempfile
 
@@ -107,7 +117,7 @@ def _jdata(folder: pathlib.Path, settings) -> dict:
         )
     until = job.split_time(log, settings.train_share)
     known = content.read(items, job.known_queries(log, until), None)
-    return comparison.run(log, known, settings, until)
+    return comparison.run(log, known, settings, until, peers=peers)
 
 
 def _system(result: dict, preset: str) -> "SystemFigures":

@@ -106,7 +106,7 @@ def category_accuracy(
             ("daogou", ours),
             ("last click", recent),
             ("transitions", moved),
-            ("majority", np.broadcast_to(best, ours.shape)),
+            ("majority", np.broadcast_to(best, (len(truth), len(best)))),
         )
     }
 

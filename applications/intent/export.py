@@ -32,7 +32,10 @@ class IntentModule(tf.Module):
         settings: IntentSettings,
     ):
         super().__init__(name="intent_module")
-        self.network = network
+        # Not the model itself: what Keras would save with it nobody calls.
+        self._weights = network.variables
+        self._network = lambda inputs: network(inputs)
+        self._num_categories = network.num_categories
         self._settings = settings
         self._items = _table(content.item_ids.to_pylist(), 1)
         self._queries = _table(
@@ -96,7 +99,7 @@ class IntentModule(tf.Module):
         asked = (timestamp - last > _STILL_THERE) | (length == 0)
         where = tf.one_hot(length, self._settings.length, dtype=tf.int32)
         where *= tf.cast(asked, tf.int32)[:, None]
-        logits, buys = self.network(
+        logits, buys = self._network(
             {
                 "rows": _wider(packed(tf.cast(rows, tf.int32))),
                 "kinds": _wider(packed(tf.cast(kinds, tf.int32)))
@@ -107,7 +110,7 @@ class IntentModule(tf.Module):
         )
         end = tf.where(asked, length, length - 1)
         chances = tf.nn.softmax(tf.gather(logits, end, batch_dims=1))[:, 1:]
-        shown = min(NUM_CATEGORIES, self.network.num_categories - 1)
+        shown = min(NUM_CATEGORIES, self._num_categories - 1)
         best, index = tf.math.top_k(chances, shown)
         empty = [[0, 0], [0, NUM_CATEGORIES - shown]]
         bought = tf.gather(buys, end, batch_dims=1)

@@ -107,11 +107,12 @@ def ask(
     asked = cut.told & np.append(wanted, False)[cut.step]
     cut = Windows(cut.step, asked).take(asked.any(1))
     categories, buys, places = [], [], []
-    answer = tf.function(network, reduce_retracing=True)
     for start in range(0, len(cut.step), _ASKED):
         part = cut.take(np.arange(start, min(start + _ASKED, len(cut.step))))
         given = windows.inputs(steps, part)
-        logits, bought = answer({k: tf.constant(v) for k, v in given.items()})
+        logits, bought = network(
+            {name: tf.constant(values) for name, values in given.items()}
+        )
         categories.append(
             tf.nn.softmax(tf.boolean_mask(logits, part.told)).numpy()
         )

@@ -64,7 +64,6 @@ class IntentNetwork(tf.keras.Model):
             for _ in range(settings.num_blocks)
         ]
         self.norm = layers.LayerNormalization(epsilon=1e-6)
-        self.count_norm = layers.BatchNormalization()
         self.hidden = layers.Dense(width, activation="gelu")
         self.next_category = layers.Dense(self.num_categories)
         self.pointer = layers.Dense(len(_SPANS), activation="softplus")
@@ -97,7 +96,7 @@ class IntentNetwork(tf.keras.Model):
         ago = _ago(inputs["times"], kinds)
         state = self._read(rows, kinds, category, inputs["times"], training)
         within = [tf.cast(ago <= span, tf.float32) for span in _SPANS]
-        counts = self.count_norm(_counts(within, ago, kinds), training=training)
+        counts = _counts(within, ago, kinds)
         hidden = self.hidden(
             self.dropout(
                 tf.concat([self.norm(state), counts], -1), training=training
@@ -138,13 +137,14 @@ def _ago(times, kinds):
     length = tf.shape(times)[1]
     past = tf.linalg.band_part(tf.ones([length, length], tf.bool), -1, 0)
     past &= (kinds > 0)[:, None, :]
-    return tf.where(past, ago, float(2**40))
+    # Padding has no time, so what is before it seems to lie ahead of it.
+    return tf.where(past, tf.maximum(ago, 0.0), float(2**40))
 
 
 def _counts(within, ago, kinds):
     """How often each kind was within each span, and how long ago last."""
     each = tf.one_hot(kinds - 1, len(KINDS))
-    counts = [tf.math.log1p(tf.matmul(span, each)) for span in within]
+    counts = [tf.math.log1p(tf.matmul(span, each)) / 3.0 for span in within]
     far = tf.where(each > 0, 0.0, float(2**40))
     since = tf.reduce_min(ago[..., None] + far[:, None], axis=2)
     counts.append(tf.math.log1p(tf.minimum(since, _NEVER)) / 15.0)

@@ -24,7 +24,7 @@ from applications.intent.steps import ASKING, NOW_KIND
 from benchmarks import environments
 from benchmarks.intent import features
 from benchmarks.quality.peers import PeerError
-from benchmarks.ranking.comparison import REQUIREMENTS
+from benchmarks.ranking.comparison import PEERS, REQUIREMENTS
 from models.metrics.ranking import auc, log_loss
 
 PEER = pathlib.Path(environments.__file__).parent / "ranking/boosted_peer.py"
@@ -52,7 +52,12 @@ class _Problem:
 
 
 def run(
-    log: pa.Table, content: Content, settings: IntentSettings, until: int
+    log: pa.Table,
+    content: Content,
+    settings: IntentSettings,
+    until: int,
+    *,
+    peers: bool = True,
 ) -> dict:
     """Trains ours and the peers, and compares.
 
@@ -61,6 +66,7 @@ def run(
       content: Its searches are of before `until`.
       settings: Of ours.
       until: Unix seconds, the split.
+      peers: Whether LightGBM and logistic regression are asked too.
 
     Returns:
       `categories` (accuracy of three), `buys` by horizon, `pairs` by head;
@@ -72,12 +78,12 @@ def run(
         "training": trained.about,
         "asked": len(asked.places),
         "categories": evaluation.category_accuracy(asked, content, until),
-        "buys": _buys(trained, asked),
-        "pairs": _pairs(trained, log),
+        "buys": _buys(trained, asked, peers),
+        "pairs": _pairs(trained, log, peers),
     }
 
 
-def _buys(trained: Trained, asked: Asked) -> dict:
+def _buys(trained: Trained, asked: Asked, peers: bool) -> dict:
     walked, content = asked.steps, trained.content
     told = steps.label(
         walked, content, trained.settings.horizons, trained.until
@@ -111,12 +117,12 @@ def _buys(trained: Trained, asked: Asked) -> dict:
             ),
         }
         found[f"{hours} h"] = _compared(
-            asked.buys[known, place], truth[known], problem, rules
+            asked.buys[known, place], truth[known], problem, rules, peers
         )
     return found
 
 
-def _pairs(trained: Trained, log: pa.Table) -> dict:
+def _pairs(trained: Trained, log: pa.Table, peers: bool) -> dict:
     browsed = evaluation.browsed(trained, log)
     if browsed is None:
         return {}
@@ -156,18 +162,17 @@ def _pairs(trained: Trained, log: pa.Table) -> dict:
         )
         rules = {"latest": -wanted["hours since last"]}
         found[f"browsed {name} in {settings.days} days"] = _compared(
-            chances[:, head], truth[:, head], problem, rules
+            chances[:, head], truth[:, head], problem, rules, peers
         )
     return found
 
 
-def _compared(ours, truth, problem: _Problem, rules) -> dict:
-    theirs = _ask_peers(problem)
-    told = {
-        "daogou": _figures(ours, truth),
-        "LightGBM": _figures(theirs["boosted"][:, 0], truth),
-        "logistic regression": _figures(theirs["logistic"][:, 0], truth),
-    }
+def _compared(ours, truth, problem: _Problem, rules, peers) -> dict:
+    told = {"daogou": _figures(ours, truth)}
+    if peers:
+        theirs = _ask_peers(problem)
+        for name, title in PEERS.items():
+            told[title] = _figures(theirs[name][:, 0], truth)
     told |= {name: {"auc": auc(truth, score)} for name, score in rules.items()}
     return {
         "asked": len(truth),
