@@ -34,7 +34,7 @@ class IntentModule(tf.Module):
         super().__init__(name="intent_module")
         # Not the model itself: what Keras would save with it nobody calls.
         self._weights = network.variables
-        self._network = lambda inputs: network(inputs)
+        self._network = network.__call__
         self._num_categories = network.num_categories
         self._settings = settings
         self._items = _table(content.item_ids.to_pylist(), 1)
