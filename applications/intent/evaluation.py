@@ -174,9 +174,7 @@ def browsed(
     )
     if not len(questions):
         return None
-    found, _ = job.ask_pairs(
-        trained.network, walked, trained.content, settings, questions
-    )
+    found = job.find_pairs(walked, trained.content, settings, questions)
     told = pairs.bought(
         walked, trained.content, found, settings.days, walked.end
     )

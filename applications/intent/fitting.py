@@ -173,7 +173,7 @@ def _step(network, optimizer):
         with tf.GradientTape() as tape:
             a, n, b, m = _losses(network, inputs, category, bought, True)
             loss = tf.math.divide_no_nan(a, n)
-            loss += 3.0 * tf.math.divide_no_nan(b, m)
+            loss += tf.math.divide_no_nan(b, m)
         variables = network.trainable_variables
         gradients = tape.gradient(loss, variables)
         pairs = zip(gradients, variables, strict=True)
@@ -194,4 +194,4 @@ def _loss_of(network, steps, labels, told):
         parts = _losses(network, given, category, bought, False)
         sums += [float(part) for part in parts]
     a, n, b, m = sums
-    return a / max(n, 1) + 3.0 * b / max(m, 1)
+    return float(a / max(n, 1) + b / max(m, 1))

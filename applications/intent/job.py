@@ -80,8 +80,8 @@ def train(
         )
     labels = steps.label(walked, content, settings.horizons, until)
     network, about = fitting.fit(walked, labels, content, settings, until)
-    found, _ = ask_pairs(
-        network, walked, content, settings, _answered(walked, settings, until)
+    found = find_pairs(
+        walked, content, settings, _answered(walked, settings, until)
     )
     told = pairs.bought(walked, content, found, settings.days, until)
     pair_model = None
@@ -109,45 +109,27 @@ def _answered(walked: Steps, settings, until) -> NDArray[np.int64]:
     )
 
 
-def ask_pairs(
-    network: IntentNetwork,
+def find_pairs(
     walked: Steps,
     content: Content,
     settings: IntentSettings,
     questions: NDArray[np.int64],
-) -> tuple[pairs.Pairs, NDArray[np.float32]]:
-    """Finds what users had browsed at questions, with all that is known.
-
-    Returns:
-      The pairs, and the chances of buying anything, [questions, horizons].
-    """
-    parts, chances = [], [np.zeros((0, len(settings.horizons)), np.float32)]
-    for start in range(0, len(questions), _QUESTIONS):
-        asked = questions[start : start + _QUESTIONS]
-        wanted = np.zeros(len(walked.user), bool)
-        wanted[asked] = True
-        category, buys = fitting.ask(network, walked, wanted, settings.length)
-        parts.append(
-            pairs.browsed(
-                walked,
-                content,
-                asked,
-                settings.browsed,
-                category_chances=category,
-                buy_chances=buys[:, -1],
-            )
+) -> pairs.Pairs:
+    """Finds what users had browsed at questions, some questions at a time."""
+    parts = [
+        pairs.browsed(
+            walked,
+            content,
+            questions[start : start + _QUESTIONS],
+            settings.browsed,
         )
-        chances.append(buys)
-    empty = pairs.Pairs(
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int64),
-        np.zeros((0, len(pairs.FEATURES)), np.float32),
-    )
+        for start in range(0, max(len(questions), 1), _QUESTIONS)
+    ]
     joined = [
-        np.concatenate([getattr(part, name) for part in (empty, *parts)])
+        np.concatenate([getattr(part, name) for part in parts])
         for name in ("question", "row", "features")
     ]
-    return pairs.Pairs(*joined), np.concatenate(chances)
+    return pairs.Pairs(*joined)
 
 
 def predict(
@@ -190,9 +172,10 @@ def predict(
     walked = steps.asked_at(walked, at)
     questions = np.flatnonzero(walked.kind == NOW_KIND)
     questions = questions[np.isin(walked.user[questions], active)]
-    found, buys = ask_pairs(
-        trained.network, walked, trained.content, settings, questions
-    )
+    found = find_pairs(walked, trained.content, settings, questions)
+    wanted = np.zeros(len(walked.user), bool)
+    wanted[questions] = True
+    _, buys = fitting.ask(trained.network, walked, wanted, settings.length)
     chances = trained.pair_model.chances(found.features)
     question = np.searchsorted(questions, found.question)
     order = np.lexsort((-chances[:, 0], question))

@@ -14,6 +14,9 @@ from models.towers import TIME_GAP_BUCKETS, time_gap_bucket
 _HOUR = 3600
 # Seconds; how far back the behaviour is counted, in that many ways.
 _SPANS = (600, _HOUR, 24 * _HOUR, 168 * _HOUR)
+# Steps; the categories of the history fade with them, and with them alone.
+_FADES = (1.5, 6.0)
+_LEAST_SHARE = 1e-3
 # What was longer ago, or never, counts as so many seconds ago.
 _NEVER = 60 * 24 * _HOUR
 _HEADS = 4
@@ -66,7 +69,11 @@ class IntentNetwork(tf.keras.Model):
         self.norm = layers.LayerNormalization(epsilon=1e-6)
         self.hidden = layers.Dense(width, activation="gelu")
         self.next_category = layers.Dense(self.num_categories)
-        self.pointer = layers.Dense(len(_SPANS), activation="softplus")
+        self.pointer = layers.Dense(
+            len(_SPANS) + len(_FADES), activation="softplus"
+        )
+        # Purchases are few: what they teach must not bend the rest.
+        self.buying = layers.Dense(width // 2, activation="gelu")
         self.hazard = layers.Dense(
             len(settings.horizons),
             activation="softplus",
@@ -97,19 +104,30 @@ class IntentNetwork(tf.keras.Model):
         state = self._read(rows, kinds, category, inputs["times"], training)
         within = [tf.cast(ago <= span, tf.float32) for span in _SPANS]
         counts = _counts(within, ago, kinds)
-        hidden = self.hidden(
-            self.dropout(
-                tf.concat([self.norm(state), counts], -1), training=training
-            )
+        told = self.dropout(
+            tf.concat([self.norm(state), counts], -1), training=training
         )
+        hidden = self.hidden(told)
         logits = self.next_category(hidden)
         known = tf.one_hot(category, self.num_categories)
         known *= tf.cast(category > 0, tf.float32)[..., None]
         strength = self.pointer(hidden)
-        for place, span in enumerate(within):
-            seen = tf.math.log1p(tf.matmul(span, known))
-            logits += strength[..., place, None] * seen
-        hazard = tf.cumsum(self.hazard(hidden), axis=-1)
+        seen = [tf.math.log1p(tf.matmul(span, known)) for span in within]
+        seen += [
+            tf.math.log(
+                tf.matmul(_faded(kinds, steps), known) / _LEAST_SHARE + 1
+            )
+            for steps in _FADES
+        ]
+        for place, found in enumerate(seen):
+            logits += strength[..., place, None] * found
+        buying = self.buying(
+            self.dropout(
+                tf.concat([tf.stop_gradient(self.norm(state)), counts], -1),
+                training=training,
+            )
+        )
+        hazard = tf.cumsum(self.hazard(buying), axis=-1)
         return logits, -tf.math.expm1(-hazard)
 
     def _read(self, rows, kinds, category, times, training):
@@ -139,6 +157,15 @@ def _ago(times, kinds):
     past &= (kinds > 0)[:, None, :]
     # Padding has no time, so what is before it seems to lie ahead of it.
     return tf.where(past, tf.maximum(ago, 0.0), float(2**40))
+
+
+def _faded(kinds, steps):
+    """Weights of the steps before each, [B, t, s]; they halve and halve."""
+    length = tf.shape(kinds)[1]
+    place = tf.cast(tf.range(length), tf.float32)
+    back = place[:, None] - place[None, :]
+    weight = tf.where(back >= 0, tf.exp(-tf.maximum(back, 0.0) / steps), 0.0)
+    return weight * tf.cast(kinds > 0, tf.float32)[:, None, :]
 
 
 def _counts(within, ago, kinds):

@@ -36,7 +36,6 @@ FEATURES = (
     *("steps in 24 h", "steps in 168 h", "items browsed"),
     *("of category", "of brand", "bought of category"),
     *("price", "price beside the user's", "chosen by others"),
-    *("category chance", "chance to buy"),
 )
 
 
@@ -45,9 +44,6 @@ def browsed(
     content: Content,
     questions: NDArray[np.int64],
     most: int,
-    *,
-    category_chances: NDArray[np.float32],
-    buy_chances: NDArray[np.float32],
 ) -> Pairs:
     """Finds the last items of users before questions, and what is known.
 
@@ -56,8 +52,6 @@ def browsed(
       content: Of items.
       questions: int64 [Q], places of steps `now`, rising.
       most: Items of a question, the last ones.
-      category_chances: float32 [Q, categories + 1], of the sequence model.
-      buy_chances: float32 [Q], of its longest horizon.
 
     Returns:
       In order of question, the last item first.
@@ -120,8 +114,6 @@ def browsed(
             price,
             price - mean[question],
             np.log1p(_popularity(steps, row, now)),
-            np.log(category_chances[question, category] + 1e-4),
-            np.log(buy_chances[question] + 1e-4),
         ],
         1,
     )

@@ -46,7 +46,7 @@ class IntentSettings(Settings):
     train_share: float = 0.6
     validation_share: float = 0.15
     max_events_per_hour: int = 250
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     batch_size: int = 64
     max_epochs: int = 15
     patience: int = 2

@@ -133,22 +133,14 @@ def _pairs(trained: Trained, log: pa.Table, peers: bool) -> dict:
         (walked.kind == NOW_KIND)
         & (walked.time + settings.days * 86_400 <= trained.until)
     )
-    learned, _ = job.ask_pairs(
-        trained.network, walked, content, settings, questions
-    )
+    learned = job.find_pairs(walked, content, settings, questions)
     labels = pairs.bought(
         walked, content, learned, settings.days, trained.until
     )
     held = fitting.held_out(walked, settings)[walked.user[learned.question]]
     rng = np.random.default_rng(settings.seed)
     kept = rng.permutation(len(labels))[: 3 * _MOST_ROWS]
-    # The peers do not get what our sequence model says.
-    names = [
-        name
-        for name in pairs.FEATURES
-        if name not in ("category chance", "chance to buy")
-    ]
-    places = {name: pairs.FEATURES.index(name) for name in names}
+    places = {name: place for place, name in enumerate(pairs.FEATURES)}
     wanted = {name: asked.features[:, at] for name, at in places.items()}
     found = {}
     for head, name in enumerate(("item", "category")):

@@ -46,7 +46,7 @@ def table(
             np.where(is_kind, np.arange(len(is_kind)), -1)
         )[places]
         there = last >= begin
-        gap = np.log1p(time - steps.time[np.maximum(last, 0)])
+        gap = np.log1p(np.maximum(time - steps.time[np.maximum(last, 0)], 0))
         columns[f"since {kind}"] = np.where(there, gap, np.nan)
     item = (steps.row > 0) & (steps.row <= content.num_items)
     last = np.maximum.accumulate(np.where(item, np.arange(len(item)), -1))

@@ -100,14 +100,7 @@ def test_each_step_is_told_once_with_half_a_window_before_it():
 
 def _browsed(found, most=50):
     questions = np.flatnonzero(found.kind == NOW_KIND)
-    return pairs.browsed(
-        found,
-        known(),
-        questions,
-        most,
-        category_chances=np.full((len(questions), 3), 0.5, np.float32),
-        buy_chances=np.full(len(questions), 0.5, np.float32),
-    )
+    return pairs.browsed(found, known(), questions, most)
 
 
 def test_pairs_know_only_what_came_before_the_question():
