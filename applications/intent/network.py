@@ -68,7 +68,10 @@ class IntentNetwork(tf.keras.Model):
         ]
         self.norm = layers.LayerNormalization(epsilon=1e-6)
         self.hidden = layers.Dense(width, activation="gelu")
-        self.next_category = layers.Dense(self.num_categories)
+        # The history leads at first, and what is learned beside it adds to it.
+        self.next_category = layers.Dense(
+            self.num_categories, kernel_initializer="zeros"
+        )
         self.pointer = layers.Dense(
             len(_SPANS) + len(_FADES), activation="softplus"
         )

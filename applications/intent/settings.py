@@ -39,17 +39,17 @@ class IntentSettings(Settings):
     length: int = 32
     width: int = 64
     num_blocks: int = 1
-    dropout: float = 0.2
+    dropout: float = 0.4
     horizons: tuple[int, ...] = (1, 24, 168)
     days: int = 3
     browsed: int = 50
     train_share: float = 0.6
     validation_share: float = 0.15
     max_events_per_hour: int = 250
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     batch_size: int = 64
-    max_epochs: int = 15
-    patience: int = 2
+    max_epochs: int = 20
+    patience: int = 3
     max_seconds: float = 150.0
     seed: int = 1
 
