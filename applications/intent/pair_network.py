@@ -144,7 +144,7 @@ def platt(
     given = np.stack([logits, np.ones(len(logits))], 1).astype(np.float64)
     found = np.array([1.0, 0.0])
     for _ in range(25):
-        chance = 1 / (1 + np.exp(-given @ found))
+        chance = 1 / (1 + np.exp(-np.clip(given @ found, -30, 30)))
         slope = given.T @ (chance - target)
         curve = (given * (chance * (1 - chance))[:, None]).T @ given
         found -= np.linalg.solve(curve + 1e-6 * np.eye(2), slope)

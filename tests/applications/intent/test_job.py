@@ -18,7 +18,7 @@ from schema.settings import SettingsError
 from tests.applications.intent.small import DAY, habits, known
 
 SETTINGS = IntentSettings(
-    length=16, width=8, horizons=(1, 72), max_epochs=4, batch_size=16
+    length=16, width=8, horizons=(1, 72), max_epochs=2, batch_size=16
 )
 LOG = habits()
 
