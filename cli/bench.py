@@ -9,11 +9,13 @@ from cli import (
     bench_assistant,
     bench_cache,
     bench_churn,
+    bench_classify,
     bench_copywriting,
     bench_explanations,
     bench_exploration,
     bench_import,
     bench_index,
+    bench_intent,
     bench_items,
     bench_off_policy,
     bench_profile,
@@ -33,6 +35,7 @@ def bench() -> None:
     """Measure Daogou, peers beside it, on this machine."""
 
 
+bench.add_command(bench_classify.classify)
 bench.add_command(bench_quality.coldstart)
 bench.add_command(bench_quality.search)
 bench.add_command(bench_quality.quality)
@@ -49,6 +52,7 @@ bench.add_command(bench_tuning.fine_tuning)
 bench.add_command(bench_import.import_checkpoints)
 bench.add_command(bench_items.items)
 bench.add_command(bench_index.index)
+bench.add_command(bench_intent.intent)
 bench.add_command(bench_explanations.explanations)
 bench.add_command(bench_servable.servable)
 bench.add_command(bench_server.server)

@@ -29,6 +29,8 @@ COMMANDS = {
     "assist": "cli.assist:assist",
     "churn": "cli.churn:churn",
     "profile": "cli.profile:profile",
+    "classify": "cli.classify:classify",
+    "intent": "cli.intent:intent",
     "signatures": "cli.signatures:signatures",
     "skew": "cli.skew:skew",
     "items": "cli.items:items",

@@ -1,0 +1,1 @@
+"""What an item is, from its words: leaf category, brand, attributes, twins."""

@@ -1,0 +1,1 @@
+"""Purchase intent beside rules and LightGBM."""

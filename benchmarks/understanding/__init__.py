@@ -1,0 +1,1 @@
+"""Item understanding beside TF-IDF with logistic regression."""
