@@ -80,7 +80,7 @@ def assist(
 
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
-        from cli.shops import items_of, open_shop
+        from cli.run_parts import items_of, open_shop
         from serving import histories
 
         request = histories.request(report.place("histories"), user_id)

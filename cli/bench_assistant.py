@@ -48,7 +48,7 @@ def assistant(
     with libraries_hushed(show=session.debug):
         from applications.figures import record_system
         from benchmarks import assistant as benchmark
-        from cli.shops import items_of, open_shop
+        from cli.run_parts import items_of, open_shop
 
         items = items_of(report)
         cases = benchmark.read_cases(

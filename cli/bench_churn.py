@@ -6,7 +6,7 @@ import typing
 
 import click
 
-from cli import options, shop
+from cli import options, run_parts
 from cli.bench_answers import check_folder, json_file, write
 from cli.churn import towers, with_window
 from cli.terminal import libraries_hushed
@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="As-of times, --days apart, that are evaluated on.",
 )
-@shop.tables
+@run_parts.tables
 @options.runs
 @options.preset_of_newest_run
 @json_file
@@ -66,7 +66,7 @@ def churn(
             max_training_cuts=max_training_cuts,
             evaluation_cuts=evaluations,
         )
-        log, report = shop.log_of(data, runs, preset)
+        log, report = run_parts.log_of(data, runs, preset)
         vectors, why_not = towers(report, log, settings, None)
         result = comparison.run(
             log, learning.problem_of(log, settings, vectors=vectors), settings

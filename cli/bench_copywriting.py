@@ -58,7 +58,7 @@ def copywriting(
         from applications.copywriting.explaining import explain
         from applications.figures import record_system
         from benchmarks import copywriting as benchmark
-        from cli.shops import data_of, items_of, open_shop
+        from cli.run_parts import data_dir, items_of, open_shop
         from serving import histories
 
         items = items_of(report)
@@ -70,7 +70,7 @@ def copywriting(
                     report.place("histories"), user.user_id
                 )
                 explained += explain(shop, request, items, copywriter, k=10)
-        data = data_of(runs, report)
+        data = data_dir(runs, report)
         campaigns = {}
         if (data / "campaigns").is_dir():
             ids = frozenset(item.item_id for item in items)

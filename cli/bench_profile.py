@@ -5,7 +5,7 @@ import typing
 
 import click
 
-from cli import options, shop
+from cli import options, run_parts
 from cli.bench_answers import check_folder, json_file, write
 from cli.terminal import libraries_hushed
 
@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
         "daogou bench profile --data mall --json profile.json",
     ),
 )
-@shop.tables
+@run_parts.tables
 @options.runs
 @options.preset_of_newest_run
 @json_file
@@ -44,7 +44,7 @@ def profile(
         from benchmarks.profile import accuracy
         from pipeline.places import local_places
 
-        log, report = shop.log_of(data, runs, preset)
+        log, report = run_parts.log_of(data, runs, preset)
         folder = data
         if report is not None:
             folder = pathlib.Path(local_places(runs, report.preset).data_dir)

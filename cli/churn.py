@@ -6,7 +6,7 @@ import typing
 
 import click
 
-from cli import moments, options, shop
+from cli import moments, options, run_parts
 from cli.bench_answers import check_folder
 from cli.terminal import libraries_hushed, output_console
 
@@ -75,7 +75,7 @@ def with_window(command):
     metavar="FILE",
     help="Write all users here: .parquet, or .csv that Excel opens.",
 )
-@shop.tables
+@run_parts.tables
 @options.runs
 @options.preset_of_newest_run
 @options.as_json
@@ -113,7 +113,7 @@ def churn(
             look_back_days=look_back_days or 0,
             max_training_cuts=max_training_cuts,
         )
-        log, report = shop.log_of(data, runs, preset)
+        log, report = run_parts.log_of(data, runs, preset)
         moment = log.end if as_of is None else as_of
         vectors, why_not = towers(report, log, settings, moment)
         problem = learning.problem_of(

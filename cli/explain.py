@@ -124,7 +124,7 @@ def explain(
             explain as explain_items,
         )
         from applications.copywriting.writing import Writer, WriterSettings
-        from cli.shops import items_of, open_shop
+        from cli.run_parts import items_of, open_shop
         from serving import histories
 
         items = items_of(report)
@@ -185,11 +185,11 @@ def _description(items, copywriter, item_id):
 
 def _copy(runs, report, items, copywriter, campaign_id):
     from applications.copywriting.campaigns import read_campaigns
-    from cli.shops import data_of
+    from cli.run_parts import data_dir
     from schema.errors import DataError
 
     ids = frozenset(item.item_id for item in items)
-    campaigns = read_campaigns(data_of(runs, report), ids)
+    campaigns = read_campaigns(data_dir(runs, report), ids)
     if campaign_id not in campaigns:
         raise DataError(
             f"there is no campaign {campaign_id!r}; there: "

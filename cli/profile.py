@@ -7,7 +7,7 @@ import typing
 
 import click
 
-from cli import moments, options, shop
+from cli import moments, options, run_parts
 from cli.terminal import libraries_hushed, output_console
 
 if typing.TYPE_CHECKING:
@@ -34,7 +34,7 @@ _TITLES = {
 )
 @click.option("--user", "user_id", required=True, metavar="ID", help="Whose.")
 @moments.as_of
-@shop.tables
+@run_parts.tables
 @options.runs
 @options.preset_of_newest_run
 @options.as_json
@@ -62,7 +62,7 @@ def profile(
         from applications.profile.settings import ProfileSettings
         from applications.profile.shop import Shop
 
-        log, _ = shop.log_of(data, runs, preset)
+        log, _ = run_parts.log_of(data, runs, preset)
         moment = log.end if as_of is None else as_of
         there = Shop(log, moment, ProfileSettings())
         if user_id not in there.known:
