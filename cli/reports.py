@@ -128,10 +128,9 @@ def print_metrics(console: "rich.console.Console", report: RunReport) -> None:
         console.print("events: " + ", ".join(parts))
     if retrieval := values.get("retrieval"):
         if ranked := values.get("ranked"):
-            retrieval = {
-                **{"model, ranked": ranked["overall"]},
-                **retrieval,
-            }
+            # On some of the queries only, where there are many.
+            label = f"model, ranked ({ranked['queries']:,} queries)"
+            retrieval = {label: ranked["overall"], **retrieval}
         console.print(_metric_table("retrieval", RETRIEVAL_COLUMNS, retrieval))
     if ranking := values.get("ranking"):
         console.print(_metric_table("ranking", RANKING_COLUMNS, ranking))
