@@ -93,7 +93,9 @@ def classify(
         items = read_items(items_path)
         with libraries_hushed(show=session.debug):
             filled = reader.filled(items, encoder)
-        _write(filled, output)
+        from applications.tables import write_table
+
+        write_table(filled, output)
         _say_file(filled, output, as_json)
         return
     import pyarrow as pa
@@ -130,14 +132,6 @@ def _check(title, items_path, output) -> None:
         raise click.UsageError("--items and --output go together")
     if output is not None and not output.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {output.parent}")
-
-
-def _write(table: "pa.Table", output: pathlib.Path) -> None:
-    import pyarrow.parquet as pq
-
-    half = output.with_name(f".{output.name}.part")
-    pq.write_table(table, half, compression="zstd")
-    half.replace(output)
 
 
 def _say_file(filled: "pa.Table", output: pathlib.Path, as_json: bool) -> None:

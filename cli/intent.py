@@ -198,7 +198,9 @@ def predict(
         from applications.intent import job
 
         made = job.predict(trained, log, _time(at, log), users, items)
-    _write(made, output)
+    from applications.tables import write_table
+
+    write_table(made, output)
     _say(made, output, as_json)
 
 
@@ -253,7 +255,9 @@ def recommend(
             at=when,
             k=k,
         )
-    _write(made, output)
+    from applications.tables import write_table
+
+    write_table(made, output)
     _say(made, output, as_json)
 
 
@@ -328,14 +332,6 @@ def _similar(report: "RunReport", trained: "Trained", walked, at: int):
         return near, alike
 
     return similar
-
-
-def _write(table: "pa.Table", output: pathlib.Path) -> None:
-    import pyarrow.parquet as pq
-
-    half = output.with_name(f".{output.name}.part")
-    pq.write_table(table, half, compression="zstd")
-    half.replace(output)
 
 
 def _say(table: "pa.Table", output: pathlib.Path, as_json: bool) -> None:
