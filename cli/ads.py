@@ -191,7 +191,7 @@ def rank(
         }
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     print_table(
         f"{user_id} · {report.preset}",

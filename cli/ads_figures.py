@@ -11,7 +11,7 @@ if typing.TYPE_CHECKING:
 
 def print_simulation(told: dict) -> None:
     """Prints the ads that spent most, and what all of them brought."""
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     print_table(
         f"{told['preset']}, {told['facts']['pages']:,} pages",

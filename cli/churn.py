@@ -7,7 +7,7 @@ import typing
 import click
 
 from cli import moments, options, run_parts
-from cli.bench_answers import check_folder
+from cli.figures import check_folder
 from cli.terminal import libraries_hushed, output_console
 
 if typing.TYPE_CHECKING:

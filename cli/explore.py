@@ -134,7 +134,7 @@ def explore(
         }
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     print_table(
         f"{user_id} · {report.preset}",

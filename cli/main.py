@@ -1,4 +1,4 @@
-"""The entry point `daogou`: finds the command, imports it, prints its errors.
+"""The entry point `daogou`: finds the command, runs it, prints its errors.
 
 Nothing heavy is imported before a command runs: each command lives in a
 module that is imported when it is asked for, and imports TensorFlow, TFX and
@@ -6,13 +6,13 @@ Arrow in its function. A test looks at `sys.modules` after every `--help`.
 """
 
 import dataclasses
-import importlib
 import sys
 import traceback
 
 import click
 
 from cli import options
+from cli.lazy_group import LazyGroup
 from schema.errors import DaogouError
 from schema.version import VERSION
 
@@ -74,21 +74,8 @@ class Session:
     debug: bool = False
 
 
-class Commands(click.Group):
-    """Imports a command when it is asked for; one line for every error."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names in the order of `COMMANDS`."""
-        return list(COMMANDS)
-
-    def get_command(
-        self, ctx: click.Context, cmd_name: str
-    ) -> click.Command | None:
-        """Returns the command of a name, or nothing where there is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+class Commands(LazyGroup):
+    """The commands of `daogou`; one line for every error."""
 
     # Click tells by overloads when it returns; this one never does.
     def main(self, args=None, prog_name=None, **extra):  # type: ignore
@@ -167,6 +154,7 @@ def _message(error: Exception) -> str:
 @click.group(
     "daogou",
     cls=Commands,
+    places=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=options.examples(
         "daogou run --preset demo", 'daogou search "无线鼠标"'

@@ -53,6 +53,13 @@ how_many = click.option(
     show_default=True,
     help="How many items.",
 )
+held_out_share = click.option(
+    "--share",
+    type=click.FloatRange(0, 0.5),
+    default=0.2,
+    show_default=True,
+    help="Of the items, for those unseen and those seen up to 5 times.",
+)
 
 
 _only = (

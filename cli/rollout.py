@@ -251,7 +251,7 @@ def _requests(path: pathlib.Path) -> list["Request"]:
 
 
 def _print(found: "Report") -> None:
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     rows = []
     for label, arm in found.arms.items():

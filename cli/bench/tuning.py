@@ -6,8 +6,12 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, json_file, write
-from cli.bench_quality import held_out_share, print_by_group
+from cli.figures import (
+    check_folder,
+    json_file,
+    print_by_group,
+    write,
+)
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
@@ -30,7 +34,7 @@ if typing.TYPE_CHECKING:
     show_default=True,
     help="What of the encoder is trained; may be given again.",
 )
-@held_out_share
+@options.held_out_share
 @click.option(
     "--texts",
     type=click.IntRange(min=1),

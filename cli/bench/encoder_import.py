@@ -5,7 +5,7 @@ import pathlib
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, give, json_file
+from cli.figures import check_folder, give, json_file
 
 
 @click.command(

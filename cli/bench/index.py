@@ -6,7 +6,7 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, give, json_file
+from cli.figures import check_folder, give, json_file
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:

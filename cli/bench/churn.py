@@ -7,8 +7,8 @@ import typing
 import click
 
 from cli import options, run_parts
-from cli.bench_answers import check_folder, json_file, write
 from cli.churn import towers, with_window
+from cli.figures import check_folder, json_file, write
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:

@@ -6,20 +6,17 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, json_file, write
+from cli.figures import (
+    check_folder,
+    json_file,
+    print_by_group,
+    print_table,
+    write,
+)
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
     from cli.main import Session
-
-
-held_out_share = click.option(
-    "--share",
-    type=click.FloatRange(0, 0.5),
-    default=0.2,
-    show_default=True,
-    help="Of the items, for those unseen and those seen up to 5 times.",
-)
 
 
 @click.command(
@@ -29,7 +26,7 @@ held_out_share = click.option(
         "--json coldstart.json",
     )
 )
-@held_out_share
+@options.held_out_share
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -207,41 +204,3 @@ def search(
         click.echo(f"missed: {missed['query']} → {', '.join(leaves)}")
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
-
-
-def print_by_group(
-    metric: str, queries: dict[str, int], figures: dict[str, dict[str, float]]
-) -> None:
-    """Prints a metric by how often the target was seen.
-
-    Args:
-      metric: Its name.
-      queries: How many, by group.
-      figures: By contender and group.
-    """
-    print_table(
-        f"{metric} by how often the target was seen",
-        [f"{group} ({count})" for group, count in queries.items()],
-        [
-            (name, [f"{found[group]:.3f}" for group in queries])
-            for name, found in figures.items()
-        ],
-    )
-
-
-def print_table(
-    title: str, columns: list[str], rows: list[tuple[str, list[str]]]
-) -> None:
-    """Prints a table: names on the left, figures under their columns."""
-    from rich import box
-    from rich.table import Table
-
-    from cli.terminal import output_console
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(title, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name, values in rows:
-        table.add_row(name, *values)
-    output_console().print(table)

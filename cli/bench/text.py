@@ -1,63 +1,11 @@
-"""`daogou bench`: what Daogou costs, measured on this machine."""
+"""`daogou bench text` and `text-rerun`: what encoding texts costs."""
 
 import pathlib
 
 import click
 
-from cli import (
-    bench_ads,
-    bench_assistant,
-    bench_cache,
-    bench_churn,
-    bench_classify,
-    bench_copywriting,
-    bench_explanations,
-    bench_exploration,
-    bench_import,
-    bench_index,
-    bench_intent,
-    bench_items,
-    bench_off_policy,
-    bench_profile,
-    bench_quality,
-    bench_ranking,
-    bench_servable,
-    bench_server,
-    bench_student,
-    bench_tuning,
-    options,
-)
-from cli.bench_answers import check_folder, give, json_file
-
-
-@click.group(epilog=options.examples("daogou bench text --data ../shared/data"))
-def bench() -> None:
-    """Measure Daogou, peers beside it, on this machine."""
-
-
-bench.add_command(bench_classify.classify)
-bench.add_command(bench_quality.coldstart)
-bench.add_command(bench_quality.search)
-bench.add_command(bench_quality.quality)
-bench.add_command(bench_ranking.ranking)
-bench.add_command(bench_off_policy.off_policy)
-bench.add_command(bench_assistant.assistant)
-bench.add_command(bench_copywriting.copywriting)
-bench.add_command(bench_ads.ads)
-bench.add_command(bench_exploration.exploration)
-bench.add_command(bench_churn.churn)
-bench.add_command(bench_profile.profile)
-bench.add_command(bench_student.student)
-bench.add_command(bench_tuning.fine_tuning)
-bench.add_command(bench_import.import_checkpoints)
-bench.add_command(bench_items.items)
-bench.add_command(bench_index.index)
-bench.add_command(bench_intent.intent)
-bench.add_command(bench_explanations.explanations)
-bench.add_command(bench_servable.servable)
-bench.add_command(bench_server.server)
-bench.add_command(bench_cache.cache)
-bench.add_command(bench_server.faults)
+from cli import options
+from cli.figures import check_folder, give, json_file
 
 
 def _file(name: str, argument: str, text: str):
@@ -71,7 +19,7 @@ def _file(name: str, argument: str, text: str):
     )
 
 
-@bench.command(
+@click.command(
     epilog=options.examples(
         "daogou bench text --data ../shared/data --json text.json",
         "daogou bench text --queries queries.tsv --seconds 60",
@@ -153,7 +101,7 @@ def text(
     give(result, json_path)
 
 
-@bench.command(
+@click.command(
     "text-rerun",
     epilog=options.examples("daogou bench text-rerun --queries queries.tsv"),
 )

@@ -6,7 +6,7 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, give, json_file
+from cli.figures import check_folder, give, json_file
 
 if typing.TYPE_CHECKING:
     from applications.figures import SystemFigures

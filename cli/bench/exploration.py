@@ -6,7 +6,7 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, json_file, write
+from cli.figures import check_folder, json_file, write
 from cli.terminal import libraries_hushed, progress_console
 
 if typing.TYPE_CHECKING:
@@ -131,7 +131,7 @@ def exploration(
 
 
 def _print(result: dict) -> None:
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     columns = ["ndcg", "new", "tail", "coverage"]
     points = [

@@ -7,7 +7,7 @@ import click
 
 from cli import options
 from cli.ads import days_played
-from cli.bench_answers import check_folder, json_file, write
+from cli.figures import check_folder, json_file, write
 from cli.terminal import libraries_hushed, progress_console
 
 if typing.TYPE_CHECKING:
@@ -126,7 +126,7 @@ def ads(
 
 
 def _print(result: dict, facts: dict) -> None:
-    from cli.bench_quality import print_table
+    from cli.figures import print_table
 
     print_table(
         f"{result['markets']} markets, {facts['pages']:,} pages each",

@@ -6,8 +6,13 @@ import typing
 import click
 
 from cli import options
-from cli.bench_answers import check_folder, give, json_file, write
-from cli.bench_quality import print_table
+from cli.figures import (
+    check_folder,
+    give,
+    json_file,
+    print_table,
+    write,
+)
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
