@@ -114,17 +114,25 @@ def list_versions(base_path: str) -> dict[int, str]:
       base_path: Of a model.
 
     Returns:
-      Folder by version; of two names for one number the last by name.
+      Folder by version; of two names for one number the last by name. A name
+      that cannot be looked at counts as a folder: its load will say why.
 
     Raises:
       OSError: The folder is not there or cannot be read.
     """
     found = {}
     with os.scandir(base_path) as entries:
-        folders = [entry for entry in entries if entry.is_dir()]
+        folders = [entry for entry in entries if _perhaps_folder(entry)]
     for entry in sorted(folders, key=lambda entry: entry.name):
         if _NUMBER.fullmatch(entry.name):
             number = int(entry.name)
             if abs(number) <= _LARGEST:
                 found[number] = entry.path
     return found
+
+
+def _perhaps_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True

@@ -287,6 +287,28 @@ def test_a_base_path_that_goes_away_or_is_empty(push):
         assert asking.predict() == (1, 4.0)
 
 
+def test_a_folder_that_cannot_be_read_leaves_the_old_version(push):
+    # A link to itself cannot be read by anyone, not even by root.
+    push(1)
+    with serving(push.base) as asking:
+        (push.base / "2").symlink_to("2")
+        status = asking.wait_for(2, States.END).status
+        assert "Could not find SavedModel" in status.error_message
+        push(3)
+        asking.wait_for(3, States.AVAILABLE)
+        (push.base / "2").unlink()
+        away = push.base.parent / "away"
+        push.base.rename(away)
+        push.base.symlink_to(push.base.name)
+        asking.server.core.look()
+        assert asking.predict() == (3, 4.0)
+        push.base.unlink()
+        away.rename(push.base)
+        push(4)
+        asking.wait_for(4, States.AVAILABLE)
+        assert asking.predict() == (4, 5.0)
+
+
 def _write_warmup(folder, *requests):
     path = folder / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir()
