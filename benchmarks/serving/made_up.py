@@ -21,6 +21,7 @@ from models.serving_graph.explanations import EXPLAIN, Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
+from models.serving_graph.known_queries import KnownQueries
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
@@ -208,6 +209,7 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
     recommender = ServingRecommender(
         model=model,
         index=index,
+        queries=KnownQueries([], model.encode_queries),
         texts=None,
         similar=SimilarItems(index, None, 0.0),
         table=table,

@@ -19,6 +19,7 @@ from models.serving_graph.inputs import (
 )
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import ItemTable
+from models.serving_graph.known_queries import KnownQueries
 from models.serving_graph.neighbours import join_neighbours
 from models.serving_graph.paging import asked_slots, choose_columns
 from models.serving_graph.settings import ServableSettings
@@ -61,6 +62,7 @@ class ServingRecommender(tf.Module):
         *,
         model,
         index: tf.Module,
+        queries: KnownQueries,
         texts: TextSearch | None,
         similar: SimilarItems,
         table: ItemTable,
@@ -75,6 +77,7 @@ class ServingRecommender(tf.Module):
           model: The loaded trained model; docs/architecture.md lists its
             functions.
           index: Finds items by query vector; `models/index` says how.
+          queries: Remembers what frequent ones are encoded to.
           texts: Finds items by text; None where there are no texts.
           similar: Finds items by item.
           table: Shows items.
@@ -86,6 +89,7 @@ class ServingRecommender(tf.Module):
         super().__init__(name="recommender")
         self.model = model
         self.index = index
+        self.queries = queries
         self.texts = texts
         self.similar_items = similar
         self.table = table
@@ -311,7 +315,7 @@ class ServingRecommender(tf.Module):
             self._rows_of(inputs[_HISTORY_ITEMS]) >= 0,
             self._settings.max_history,
         )
-        text = self.model.encode_queries(request["query"])
+        text = self.queries.encode(request["query"], self.model.encode_queries)
         return inputs, Asked(request, tf.ensure_shape(text, [None, None]))
 
     def _allowed(self, inputs, seen=None):

@@ -102,6 +102,24 @@ def test_signatures_are_named_and_typed(signatures):
     assert inputs["history_timestamps"].dtype == tf.int64
 
 
+def test_frequent_queries_are_looked_up(shop):
+    loaded = tf.saved_model.load(str(shop / "servable"))
+    model = tf.saved_model.load(str(shop / "model"))
+    kept = [b"", *sorted(word.encode() for word in small_shop.WORDS)]
+    np.testing.assert_array_equal(
+        loaded.queries._vectors.numpy(), model.encode_queries(kept).numpy()
+    )
+    found = {}
+    for query in ("智能电饭煲", "智能 电饭煲"):
+        asked = request(["i3"], query=query)
+        before = loaded.signatures["search"](**asked)
+        vectors = loaded.queries._vectors.read_value()
+        loaded.queries._vectors.assign(-vectors)
+        found[query] = ids(before) == ids(loaded.signatures["search"](**asked))
+        loaded.queries._vectors.assign(vectors)
+    assert found == {"智能电饭煲": False, "智能 电饭煲": True}
+
+
 def test_every_input_and_output_is_told_of(shop):
     found = {one.name: one for one in read_signatures(shop / "servable")}
     assert list(found) == list(told.SIGNATURES)
