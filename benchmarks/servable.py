@@ -62,10 +62,10 @@ def run(
       with reasons (`explained`), of `search` for words that nobody used yet,
       of one whose vector is kept (`known`), and of parts: `encode` (tokenise
       and encode a search), `query` (query tower and neighbours), `rank` (of
-      200 candidates). What is left of `recommend` is filters, search in the
-      index, and what is shown. `known_queries` says how many are kept where
-      they come from the training alone, how many searches were put later,
-      and which share of those they are.
+      200 candidates, with that query). What is left of `recommend` is filters,
+      search in the index, and what is shown. `known_queries` says how many are
+      kept where they come from the training alone, how many searches were put
+      later, and which share of those they are.
     """
     Recommender(servable)  # registers the ops
     loaded = tf.saved_model.load(str(servable))
@@ -129,6 +129,7 @@ def _parts(
     request = {feature.name: plain[feature.name] for feature in REQUEST}
     queries = searched["query"]
     text = loaded.model.encode_queries(plain["query"])
+    retrieved = loaded.model.retrieve(request, text)
     rng = np.random.default_rng(_SEED)
     rows = tf.constant(
         rng.integers(len(item_ids), size=(size, CANDIDATES)), tf.int32
@@ -139,7 +140,9 @@ def _parts(
         "search": lambda: loaded.signatures["search"](**searched),
         "encode": lambda: loaded.model.encode_queries(queries),
         "query": lambda: loaded.model.retrieve(request, text),
-        "rank": lambda: loaded.model.rank_scores(request, text, rows),
+        "rank": lambda: loaded.model.rank_scores(
+            request, text, retrieved, rows
+        ),
     }
     if known:
         often = [known[n % len(known)] for n in range(size)]

@@ -5,7 +5,12 @@ import typing
 import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
-from models.requests import HISTORY_NAMES, REQUEST, pack_history
+from models.requests import (
+    HISTORY_NAMES,
+    REQUEST,
+    pack_history,
+    retrieved_spec,
+)
 from models.serving_graph import examples
 from models.serving_graph.blending import spread_of, standard_scores
 from models.serving_graph.explanations import EXPLAIN, Explanations, Page
@@ -27,13 +32,7 @@ from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch
 
 _HISTORY_ITEMS = HISTORY_NAMES[0]
-# Functions of a loaded model forget the ranks of what they return.
-_RETRIEVED_RANKS = {
-    "query": 2,
-    "neighbours": 2,
-    "added": 2,
-    "unseen_offset": 1,
-}
+_RETRIEVED = retrieved_spec()
 
 
 class Asked(typing.NamedTuple):
@@ -42,12 +41,12 @@ class Asked(typing.NamedTuple):
     Attributes:
       request: Its tensors, with histories packed.
       text: float32 [B, t], of the search, zeros for none.
-      allowed: bool [B, N], which rows may come through; None for all.
+      retrieved: What `retrieve` of the model made of both.
     """
 
     request: dict[str, tf.Tensor]
     text: tf.Tensor
-    allowed: tf.Tensor | None = None
+    retrieved: dict[str, tf.Tensor]
 
 
 class ServingRecommender(tf.Module):
@@ -110,8 +109,8 @@ class ServingRecommender(tf.Module):
           what `Explanations.explain` returns, k the largest of the batch;
           slots beyond a row's own k are empty.
         """
-        inputs, asked = self._prepare(inputs)
-        rows, _ = self._candidates(asked, asked.allowed)
+        inputs, asked, allowed = self._prepare(inputs)
+        rows, _ = self._candidates(asked, allowed)
         ranked = self._rank(asked, rows)
         columns = self._columns(inputs, rows, ranked["score"])
         answer, rows = self._answer(rows, ranked, ranked["score"], columns)
@@ -134,12 +133,12 @@ class ServingRecommender(tf.Module):
         inputs["query"] = filled("query", inputs["query"])
         if self.texts is None:
             return self.recommend(inputs)
-        inputs, asked = self._prepare(inputs)
-        rows, _ = self._candidates(asked, asked.allowed)
+        inputs, asked, allowed = self._prepare(inputs)
+        rows, _ = self._candidates(asked, allowed)
         text = tf.math.l2_normalize(asked.text, axis=1)
         query = asked.request["query"]
         by_text, _ = self.texts.search(
-            text, query, self._num_candidates, asked.allowed
+            text, query, self._num_candidates, allowed
         )
         twice = tf.reduce_any(
             by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
@@ -279,7 +278,7 @@ class ServingRecommender(tf.Module):
           `vectors` float32 [B, d], for dot products with those of items.
         """
         _, asked = self._asked(inputs)
-        return {"vectors": self._retrieved(asked)["query"]}
+        return {"vectors": asked.retrieved["query"]}
 
     def embed_item(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Gives the vectors of items.
@@ -305,10 +304,10 @@ class ServingRecommender(tf.Module):
         seen = None
         if self._settings.exclude_seen:
             seen = self._rows_of(inputs[_HISTORY_ITEMS])
-        return inputs, asked._replace(allowed=self._allowed(inputs, seen))
+        return inputs, asked, self._allowed(inputs, seen)
 
     def _asked(self, inputs):
-        """Returns checked inputs, and what of them the model reads."""
+        """Returns checked inputs, and what the model makes of them."""
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
         request = pack_history(
             _request_of(inputs),
@@ -316,7 +315,16 @@ class ServingRecommender(tf.Module):
             self._settings.max_history,
         )
         text = self.queries.encode(request["query"], self.model.encode_queries)
-        return inputs, Asked(request, tf.ensure_shape(text, [None, None]))
+        text = tf.ensure_shape(text, [None, None])
+        return inputs, self._read(request, text)
+
+    def _read(self, request, text):
+        # Functions of a loaded model forget the ranks of what they return.
+        retrieved = {
+            name: tf.ensure_shape(value, _RETRIEVED[name].shape)
+            for name, value in self.model.retrieve(request, text).items()
+        }
+        return Asked(request, text, retrieved)
 
     def _allowed(self, inputs, seen=None):
         """Returns bool [B, N], which rows the request lets through."""
@@ -333,23 +341,14 @@ class ServingRecommender(tf.Module):
     def _offered(self, item_ids):
         return self.table.offered(self._rows_of(item_ids))
 
-    def _retrieved(self, asked):
-        return {
-            name: tf.ensure_shape(value, [None] * _RETRIEVED_RANKS[name])
-            for name, value in self.model.retrieve(
-                asked.request, asked.text
-            ).items()
-        }
-
     def _candidates(self, asked, allowed):
         """Returns rows int32 and scores float32 [B, retrieve_k], best first."""
-        retrieved = self._retrieved(asked)
         choices = tf.ensure_shape(self.model.choices(), [None])
         return join_neighbours(
             self.index.search(
-                retrieved["query"], self._num_candidates, allowed
+                asked.retrieved["query"], self._num_candidates, allowed
             ),
-            retrieved,
+            asked.retrieved,
             items=self.similar_items.items,
             unseen=choices == 0,
             allowed=allowed,
@@ -357,7 +356,7 @@ class ServingRecommender(tf.Module):
 
     def _rank(self, asked, rows):
         ranked = self.model.rank_scores(
-            asked.request, asked.text, tf.maximum(rows, 0)
+            asked.request, asked.text, asked.retrieved, tf.maximum(rows, 0)
         )
         return {
             name: tf.ensure_shape(values, [None, None])
@@ -388,9 +387,9 @@ class ServingRecommender(tf.Module):
             _request_of(inputs),
             asked.text,
             page,
-            lambda request, text, rows: self._rank(Asked(request, text), rows)[
-                "score"
-            ],
+            lambda request, text, rows: self._rank(
+                self._read(request, text), rows
+            )["score"],
         )
 
 

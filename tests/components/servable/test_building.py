@@ -160,7 +160,8 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     vectors = model.item_vectors().numpy()
     fit = model.query_vectors(asked).numpy() @ vectors.T
     text = model.encode_queries(asked["query"])
-    found = {n: v.numpy() for n, v in model.retrieve(asked, text).items()}
+    told = model.retrieve(asked, text)
+    found = {n: v.numpy() for n, v in told.items()}
     for row in range(2):
         np.add.at(fit[row], found["neighbours"][row], found["added"][row])
     unseen = model.choices().numpy() == 0
@@ -170,7 +171,9 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     fit[:, sold_out] = -np.inf
     fit[0, [1, 4]] = fit[1, 2] = -np.inf
     retrieved = np.argsort(-fit, axis=1)[:, :LIMIT]
-    scores = model.rank_scores(asked, text, tf.constant(retrieved, tf.int32))
+    scores = model.rank_scores(
+        asked, text, told, tf.constant(retrieved, tf.int32)
+    )
     for row in range(2):
         order = np.argsort(-scores["score"].numpy()[row])[:10]
         expected = [f"i{n}" for n in retrieved[row][order]]
@@ -567,7 +570,9 @@ def test_intent_tells_chances_of_items_and_likely_categories(shop, signatures):
     model = tf.saved_model.load(str(shop / "model"))
     rows = model.lookup(items)
     text = model.encode_queries(asked["query"])
-    ranked = model.rank_scores(asked, text, tf.maximum(rows, 0))
+    ranked = model.rank_scores(
+        asked, text, model.retrieve(asked, text), tf.maximum(rows, 0)
+    )
     for head in ("p_click", "p_buy"):
         expected = tf.where(rows >= 0, ranked[head], 0.0)
         np.testing.assert_allclose(answer[head], expected, rtol=1e-5)
