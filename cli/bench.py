@@ -11,6 +11,7 @@ from cli import (
     bench_churn,
     bench_classify,
     bench_copywriting,
+    bench_events,
     bench_explanations,
     bench_exploration,
     bench_import,
@@ -43,6 +44,7 @@ bench.add_command(bench_ranking.ranking)
 bench.add_command(bench_off_policy.off_policy)
 bench.add_command(bench_assistant.assistant)
 bench.add_command(bench_copywriting.copywriting)
+bench.add_command(bench_events.events)
 bench.add_command(bench_ads.ads)
 bench.add_command(bench_exploration.exploration)
 bench.add_command(bench_churn.churn)
