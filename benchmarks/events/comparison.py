@@ -12,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import typing
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -129,7 +130,7 @@ def _measure(folder, settings, options, say):
     with measured() as made:
         log.write_log(folder, settings)
     _tell(say, settings, "log", made)
-    costs = {"log": made}
+    costs: dict[str, typing.Any] = {"log": made}
     for stage in ("ingest", "behavior"):
         module = [sys.executable, "-m", "benchmarks.events.ours"]
         _run([*module, stage, str(folder), str(shards)])

@@ -7,9 +7,9 @@ and leaves `FOLDER/peer/examples.parquet`, `histories.parquet`,
 """
 
 import importlib.metadata
-import importlib.util
 import json
 import pathlib
+import runpy
 import sys
 
 import duckdb
@@ -219,7 +219,9 @@ _COUNTS = """
 
 def main(folder: pathlib.Path, about: dict) -> None:
     """Does it all, and leaves what it cost."""
-    measured = _costs().measured
+    # From the file beside this one: Daogou is not installed here.
+    costs_path = pathlib.Path(__file__).with_name("costs.py")
+    measured = runpy.run_path(str(costs_path))["measured"]
     (folder / "peer").mkdir()
     base = duckdb.connect(str(folder / "peer.duckdb"))
     base.execute("SET preserve_insertion_order = false")
@@ -240,15 +242,6 @@ def main(folder: pathlib.Path, about: dict) -> None:
             }
         )
     )
-
-
-def _costs():
-    """Loads the module beside this one: Daogou is not installed here."""
-    path = pathlib.Path(__file__).with_name("costs.py")
-    spec = importlib.util.spec_from_file_location("costs", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":
