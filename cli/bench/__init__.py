@@ -13,6 +13,7 @@ BENCHMARKS = {
     "student": "cli.bench.student:student",
     "fine-tuning": "cli.bench.tuning:fine_tuning",
     "import": "cli.bench.encoder_import:import_checkpoints",
+    "events": "cli.bench.events:events",
     "quality": "cli.bench.quality:quality",
     "coldstart": "cli.bench.quality:coldstart",
     "search": "cli.bench.quality:search",
