@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from models import inputs as model_inputs
-from models import losses
+from models import losses, replicas, train_step
 from models.cooccurrence.neighbours import Neighbours
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
@@ -75,6 +75,7 @@ class Recommender(tfrs.Model):
             sizes=sizes,
             id_dropout=settings.id_dropout,
             dropout=settings.dropout,
+            fixed_shapes=training.fixed_shapes,
             name="item_tower",
         )
         self.query_tower = QueryTower(
@@ -167,16 +168,18 @@ class Recommender(tfrs.Model):
         """Takes a step on a batch; see `compute_loss`."""
         if self.live_text is not None:
             return self.live_text.train_step(inputs)
-        return super().train_step(inputs)
+        if train_step.is_plain(self):
+            return super().train_step(inputs)
+        return train_step.take(self, inputs)
 
     def freeze_items(self) -> None:
         """Stores the representation of every item for inference."""
         for start in range(-1, self.items.num_items, 8192):
             stop = min(start + 8192, self.items.num_items)
             rows = tf.range(start, stop)
-            self.representations[start + 1 : stop + 1].assign(
-                tf.cast(self.represent(rows), tf.float32)
-            )
+            found = tf.cast(self.represent(rows), tf.float32)
+            for copy in replicas.copies(self.representations):
+                copy[start + 1 : stop + 1].assign(found)
 
     def frozen(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns stored representations of rows, float32 [..., d]."""
@@ -262,7 +265,7 @@ class Recommender(tfrs.Model):
                 unlearned,
                 self._scores,
                 ({name: request[name] for name in read}, text, candidates),
-                fixed_shapes=self.training_settings.jit_compile,
+                fixed_shapes=self.training_settings.fixed_shapes,
             )
         else:
             scores = self._scores(request, text, candidates, query)
@@ -294,6 +297,9 @@ class Recommender(tfrs.Model):
     def compute_loss(self, inputs, training: bool = False) -> tf.Tensor:
         """Returns the sum of the losses of the tasks in the batch, a scalar.
 
+        Where several devices take the step together, it is this one's share
+        of the loss of all their batches, so that shares and gradients add up.
+
         Args:
           inputs: `sequences` (what `models.inputs.sequence_inputs` returns),
             `ranking` (of `models.inputs.ranking_inputs`) or both.
@@ -301,16 +307,17 @@ class Recommender(tfrs.Model):
         """
         loss = 0.0
         if "sequences" in inputs:
-            retrieval = self._sequence_loss(inputs["sequences"], training)
-            self.retrieval_loss.update_state(retrieval)
+            retrieval = self.sequence_loss(inputs["sequences"], training)
+            self.retrieval_loss.update_state(replicas.total(retrieval))
             loss += retrieval
         if "ranking" in inputs:
-            ranking = self._ranking_loss(inputs["ranking"], training)
-            self.ranking_loss.update_state(ranking)
+            ranking = self.loss_of_ranking(inputs["ranking"], training)
+            self.ranking_loss.update_state(replicas.total(ranking))
             loss += ranking
         return loss
 
-    def _ranking_loss(self, batch, training):
+    def loss_of_ranking(self, batch: dict, training: bool = False) -> tf.Tensor:
+        """Returns `compute_loss` of `ranking`, and counts it nowhere."""
         probabilities = self.rank(
             batch,
             tf.gather(self.training_queries, batch["query_rows"]),
@@ -345,7 +352,8 @@ class Recommender(tfrs.Model):
         text = tf.gather(self.training_queries, batch["query_rows"])
         return self._query(states, batch["context"], text, training)
 
-    def _sequence_loss(self, batch, training):
+    def sequence_loss(self, batch: dict, training: bool = False) -> tf.Tensor:
+        """Returns `compute_loss` of `sequences`, and counts it nowhere."""
         if self.full:
             everything = self.represent(
                 tf.range(-1, self.items.num_items), training=training

@@ -60,7 +60,7 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         weights: tf.Tensor,
         vectors: Callable[[tf.Tensor], tf.Tensor],
     ) -> tf.Tensor:
-        """Returns the mean loss, a scalar.
+        """Returns the mean loss, a scalar; see `Recommender.compute_loss`.
 
         Args:
           queries: float32 [P, d].
@@ -131,7 +131,7 @@ def training_targets(
     Args:
       queries: float32 [B, T, d], before each step.
       batch: What `models.inputs.sequence_inputs` returns.
-      settings: With `jit_compile` all steps stay, since XLA needs their number
+      settings: With `fixed_shapes` all steps stay, since XLA needs their number
         to be fixed, and those that are not learned from have weight 0.
 
     Returns:
@@ -139,7 +139,7 @@ def training_targets(
       `SequenceRetrieval` takes them.
     """
     there = batch["train"]
-    fixed = settings.jit_compile
+    fixed = settings.fixed_shapes
     kept = tf.ones_like(there) if fixed else there
     places = tf.cumsum(tf.reshape(tf.cast(kept, tf.int32), [-1])) - 1
     window = target_window(

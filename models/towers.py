@@ -32,7 +32,10 @@ def time_gap_bucket(seconds: tf.Tensor) -> tf.Tensor:
 
 
 def sum_of_words(
-    embedding: tf.keras.layers.Embedding, words: tf.Tensor
+    embedding: tf.keras.layers.Embedding,
+    words: tf.Tensor,
+    *,
+    fixed_shapes: bool = False,
 ) -> tf.Tensor:
     """Sums the embeddings of the words that are there, float [..., d].
 
@@ -42,7 +45,13 @@ def sum_of_words(
     Args:
       embedding: Of the words.
       words: int [..., K], indices; 0 is padding.
+      fixed_shapes: Whether padding is looked up too, because what compiles
+        (XLA) wants shapes that are known.
     """
+    if fixed_shapes:
+        found = embedding(words)
+        there = tf.cast(words > 0, found.dtype)
+        return tf.reduce_sum(found * there[..., None], -2)
     flat = tf.reshape(words, [-1, words.shape[-1]])
     # Most places are padding, so only the others are looked up.
     there = tf.where(flat > 0)
@@ -69,6 +78,7 @@ class ItemTower(tf.keras.Model):
       sizes: Number of indices of each categorical feature.
       id_dropout: Share of ids hidden in a training step.
       dropout: Share of the fused content that is dropped.
+      fixed_shapes: Whether no shape in training may depend on data.
     """
 
     def __init__(
@@ -80,11 +90,13 @@ class ItemTower(tf.keras.Model):
         sizes: dict[str, int],
         id_dropout: float,
         dropout: float,
+        fixed_shapes: bool = False,
         **kw,
     ):
         super().__init__(**kw)
         layers = tf.keras.layers
         self.id_dropout = id_dropout
+        self.fixed_shapes = fixed_shapes
         self.ids = layers.Embedding(
             num_items + 1, dimension, _small(), name="item_ids"
         )
@@ -121,7 +133,11 @@ class ItemTower(tf.keras.Model):
         content = self.text_projection(items["text"])
         for name, embedding in self.categorical.items():
             if name in self.lists:
-                content += sum_of_words(embedding, items[name])
+                content += sum_of_words(
+                    embedding,
+                    items[name],
+                    fixed_shapes=training and self.fixed_shapes,
+                )
             else:
                 content += embedding(items[name])
         if self.numeric:
@@ -247,7 +263,7 @@ class QueryTower(tf.keras.Model):
         Returns:
           float [B, L + 1, d]; entry t has read the first t steps.
         """
-        items = history["items"]
+        items = tf.cast(history["items"], self.compute_dtype)
         steps = (
             items + self.event_types(history["types"])
         ) * self.scale + self.gaps(history["gaps"]) * self.scale
