@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import typing
 import zipfile
 from collections.abc import Sequence
 
@@ -79,7 +80,8 @@ class Checkpoints:
         if not (self.every and self.writes):
             return
         os.makedirs(self.folder, exist_ok=True)
-        arrays, about = {}, {"made_by": self.made_by}
+        arrays: dict[str, typing.Any] = {}
+        about: dict[str, typing.Any] = {"made_by": self.made_by}
         for field in dataclasses.fields(Standing):
             value = getattr(standing, field.name)
             if field.name not in Standing._ARRAYS:
@@ -87,11 +89,12 @@ class Checkpoints:
                 continue
             about[field.name] = len(value)
             arrays |= {f"{field.name}_{i}": v for i, v in enumerate(value)}
+        arrays[_ABOUT] = json.dumps(about)
         path = self._path(stage)
         hidden = f"{path}.writing"
         try:
             with open(hidden, "wb") as file:
-                np.savez(file, **arrays, **{_ABOUT: json.dumps(about)})
+                np.savez(file, **arrays)
             os.replace(hidden, path)
         except OSError:
             pathlib.Path(hidden).unlink(missing_ok=True)
@@ -109,7 +112,7 @@ class Checkpoints:
         try:
             with np.load(path, allow_pickle=False) as held:
                 about = json.loads(str(held[_ABOUT]))
-                arrays = {
+                arrays: dict[str, typing.Any] = {
                     name: [held[f"{name}_{i}"] for i in range(about.pop(name))]
                     for name in Standing._ARRAYS
                 }

@@ -6,9 +6,8 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from models import export, inputs
+from models import inputs
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -73,6 +72,11 @@ def train(
     fitted = fit(sources, run_dir, settings, training, fine_tuning)
     if not fitted.is_chief:
         return fitted.history
+    # Where TFX is not, `fit` still trains.
+    import tensorflow_transform as tft
+
+    from models import export
+
     export.save(
         export.TrainedModel(
             fitted.model,
@@ -345,7 +349,7 @@ def _fit_ranking(model, files, prepare, training, run_dir, *, checkpoints):
 
 def _text_encoder(encoder):
     """Loads what made the text vectors: one encoder, or one for each role."""
-    if not encoder["dimension"]:
+    if not (encoder["dimension"] and encoder["encoder"]):
         return None
     items = _load_encoder(encoder)
     if "query" not in encoder:

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +23,7 @@ def found(tiny_shop, tmp_path_factory):
             str(tmp_path_factory.mktemp("devices")),
         ],
         check=False,
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
