@@ -18,6 +18,7 @@ from models.ranking.matches import text_nearness
 from models.retrieval import (
     SequenceRetrieval,
     target_ranks,
+    target_ranks_by_parts,
     training_targets,
 )
 from models.settings import ModelSettings, TrainingSettings
@@ -26,6 +27,9 @@ from schema.contract import EVENT_TYPES
 
 if typing.TYPE_CHECKING:
     from models.training.live_text import LiveText
+
+# Items that held-out targets are ranked among in one go.
+_RANKED_AT_ONCE = 200_000
 
 
 class Recommender(tfrs.Model):
@@ -76,6 +80,7 @@ class Recommender(tfrs.Model):
             id_dropout=settings.id_dropout,
             dropout=settings.dropout,
             fixed_shapes=training.fixed_shapes,
+            table_bytes=training.table_megabytes * 1_000_000,
             name="item_tower",
         )
         self.query_tower = QueryTower(
@@ -392,12 +397,24 @@ class Recommender(tfrs.Model):
         if self.settings.exclude_seen:
             seen = model_inputs.steps_seen(batch["targets"])
             seen = tf.boolean_mask(seen, held_out)
-        ranks = target_ranks(
-            tf.boolean_mask(queries, held_out),
-            tf.boolean_mask(batch["targets"], held_out),
-            self.score_vectors(self.representations[1:]),
-            seen,
-        )
+        queries = tf.boolean_mask(queries, held_out)
+        targets = tf.boolean_mask(batch["targets"], held_out)
+        if self.items.num_items > _RANKED_AT_ONCE:
+            ranks = target_ranks_by_parts(
+                queries,
+                targets,
+                lambda rows: self.score_vectors(self.frozen(rows)),
+                self.items.num_items,
+                seen,
+                part=_RANKED_AT_ONCE,
+            )
+        else:
+            ranks = target_ranks(
+                queries,
+                targets,
+                self.score_vectors(self.representations[1:]),
+                seen,
+            )
         times = tf.boolean_mask(batch["target_times"], held_out)
         return ranks, self.recency_weight(times)
 

@@ -154,6 +154,8 @@ class TrainingSettings(Settings):
         for small gradients, so the loss is scaled.
       jit_compile: Whether XLA compiles the train step; only with the strategy
         `default` (`tpu` compiles all steps anyway).
+      table_megabytes: A table of item ids that is larger is cut into parts of
+        at most this, which lie in the host's memory; >= 1.
       checkpoint_every: Epochs between two checkpoints, from which a training
         that was cut off goes on (`models.training.checkpoints`); 0: none.
       strategy: What trains: `default`, one device; `mirrored`, all GPUs of
@@ -187,6 +189,7 @@ class TrainingSettings(Settings):
     mixed_precision: bool = False
     half_type: str = "bfloat16"
     jit_compile: bool = False
+    table_megabytes: int = 1024
     checkpoint_every: int = 0
     strategy: str = "default"
     seed: int = 20
@@ -209,6 +212,7 @@ class TrainingSettings(Settings):
             "validation_steps",
             "decay_steps",
             "sampled_negatives",
+            "table_megabytes",
         ):
             self.check(field, getattr(self, field) >= 1, ">= 1")
         for field in (

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from models.features import Feature
 from models.layers.causal_block import CausalBlock
+from models.layers.sharded_embedding import ShardedEmbedding
 
 # Bucket 0: no earlier step; b: gaps of 2^(b-1) to 2^b seconds; 2^30 s = 34 a.
 TIME_GAP_BUCKETS = 32
@@ -79,6 +80,7 @@ class ItemTower(tf.keras.Model):
       id_dropout: Share of ids hidden in a training step.
       dropout: Share of the fused content that is dropped.
       fixed_shapes: Whether no shape in training may depend on data.
+      table_bytes: Above which the table of ids is cut; 0: never.
     """
 
     def __init__(
@@ -91,15 +93,26 @@ class ItemTower(tf.keras.Model):
         id_dropout: float,
         dropout: float,
         fixed_shapes: bool = False,
+        table_bytes: int = 0,
         **kw,
     ):
         super().__init__(**kw)
         layers = tf.keras.layers
         self.id_dropout = id_dropout
         self.fixed_shapes = fixed_shapes
-        self.ids = layers.Embedding(
-            num_items + 1, dimension, _small(), name="item_ids"
-        )
+        row_bytes = 4 * dimension
+        if table_bytes and (num_items + 1) * row_bytes > table_bytes:
+            self.ids = ShardedEmbedding(
+                num_items + 1,
+                dimension,
+                _small,
+                max(1, table_bytes // row_bytes),
+                name="item_ids",
+            )
+        else:
+            self.ids = layers.Embedding(
+                num_items + 1, dimension, _small(), name="item_ids"
+            )
         self.unknown = self.add_weight(
             name="unknown", shape=[dimension], initializer=_small()
         )
@@ -155,7 +168,8 @@ class ItemTower(tf.keras.Model):
           factors: float32 [N, F], of norm 1, F at most the dimension; items
             of zeros, and the other coordinates, keep their random values.
         """
-        table = self.ids.embeddings
+        sharded = isinstance(self.ids, ShardedEmbedding)
+        table = self.ids if sharded else self.ids.embeddings
         values = table.numpy()
         placed = values[1:, : factors.shape[1]]
         known = factors.any(1)
