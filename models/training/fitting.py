@@ -285,8 +285,15 @@ def _run(
     return record.rows
 
 
-def _make_variables(model, loss, batches):
-    """Makes all that a stage trains, so that there is where to put it."""
+def _make_variables(model, loss, batches, standing):
+    """Makes all that a stage trains before its first step, where need be.
+
+    A checkpoint wants variables to be put into; and several devices, each of
+    which would make them in a thread of its own, would not begin where one
+    device of the same seed does.
+    """
+    if standing is None and strategies.is_single(model.distribute_strategy):
+        return
     with strategies.scope(model.distribute_strategy):
         for batch in batches.take(1):
             loss(batch)
@@ -368,8 +375,8 @@ def fit_retrieval(
         settings.sequence_batch, count, strategy, "sequence_batch"
     )
     batches = _batches(sequences, count, batch, settings)
+    _make_variables(model, model.sequence_loss, batches, standing)
     if standing is not None:
-        _make_variables(model, model.sequence_loss, batches)
         batches = batches.skip(standing.batches)
     keep_best = KeepBest(
         validate,
@@ -500,8 +507,8 @@ def fit_ranking(
         agree=lambda value: strategies.chiefs(strategy, value),
     )
     standing = checkpoints.read("ranking")
+    _make_variables(model, model.loss_of_ranking, prepare(batches), standing)
     if standing is not None:
-        _make_variables(model, model.loss_of_ranking, prepare(batches))
         batches = batches.skip(standing.batches)
     return _run(
         model,

@@ -13,6 +13,7 @@ another.
 """
 
 import contextlib
+import functools
 import json
 import os
 import tempfile
@@ -41,21 +42,28 @@ class StrategyError(DaogouError, RuntimeError):
 
 
 def of(settings: TrainingSettings) -> tf.distribute.Strategy:
-    """Makes the strategy that the settings ask for.
+    """Returns the strategy that the settings ask for, one a process.
 
-    Workers wait here for one another.
+    Workers wait for one another where it is made.
 
     Raises:
       StrategyError: There is no TPU, or `TF_CONFIG` is missing or malformed.
     """
-    if settings.strategy == "mirrored":
+    if settings.strategy == "default":
+        return tf.distribute.get_strategy()
+    return _several(settings.strategy)
+
+
+# Two of a kind in one process would number their messages alike, and take
+# those of the other for their own.
+@functools.cache
+def _several(name):
+    if name == "mirrored":
         return tf.distribute.MirroredStrategy(_devices())
-    if settings.strategy == "multi_worker":
+    if name == "multi_worker":
         check_cluster(os.environ.get(_CLUSTER, ""))
         return tf.distribute.MultiWorkerMirroredStrategy()
-    if settings.strategy == "tpu":
-        return _tpu()
-    return tf.distribute.get_strategy()
+    return _tpu()
 
 
 def _devices() -> list[str]:

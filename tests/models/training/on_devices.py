@@ -1,7 +1,7 @@
 """Trains the tiny shop on one and on two logical CPUs, as JSON.
 
 A program of its own, because devices are divided before TensorFlow begins:
-`python -m tests.models.training.on_devices SOURCES FOLDER`.
+`python -m tests.models.training.on_devices steps SOURCES FOLDER`.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import tensorflow as tf
 import models  # noqa: F401  chooses Keras 2
 from models import replicas
 from models.settings import TrainingSettings
-from models.text.fine_tuning.settings import FineTuningSettings
 from models.training import checkpoints, strategies, trainer
 from models.training.data import Sources
+from schema.settings import SettingsError
 from tests.models.conftest import MODEL
 from tests.models.training.shop_model import ShopModel
 
@@ -78,15 +78,15 @@ def step_of(sources, folder, strategy, start=None):
     if start is not None:
         checkpoints.put(weights, start)
     start = [weight.numpy() for weight in weights]
-    dealt = strategies.deal(
-        batch.map(lambda b: {"sequences": b}).repeat(), strategy
-    )
-    logs = model.fit(dealt, epochs=1, steps_per_epoch=1, verbose=0).history
+    dealt = strategies.deal(batch.map(lambda b: {"sequences": b}), strategy)
+    # Not traced, which would take longer than the step.
+    logs = strategy.run(model.train_step, args=(next(iter(dealt)),))
+    loss = strategy.experimental_local_results(logs["retrieval_loss"])[0]
     train = next(iter(batch))["train"].numpy()
     return {
         "start": start,
         "end": [weight.numpy() for weight in weights],
-        "loss": logs["retrieval_loss"][0],
+        "loss": float(loss),
         "parts": [int(part.sum()) for part in np.split(train, 2)],
     }
 
@@ -102,24 +102,22 @@ def furthest(one, other):
     )
 
 
-def main(sources: str, folder: str) -> None:
-    """Prints what was found."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-    )
-    shop = Sources(**json.loads(sources))
-    root = pathlib.Path(folder)
-    found = {
+def trainings(shop, root):
+    """Trains on one device and on both."""
+    return {
         name: trained(shop, root / name, name)
         for name in ("default", "mirrored")
     }
+
+
+def steps(shop, root):
+    """Takes the same step on one device, on both, and wrongly on both."""
     several = strategies.of(dataclasses.replace(TRAINING, strategy="mirrored"))
     alone = step_of(shop, root / "a", tf.distribute.get_strategy())
     together = step_of(shop, root / "b", several, alone["start"])
     with parts_divided_by_themselves():
         wrong = step_of(shop, root / "c", several, alone["start"])
-    found["step"] = {
+    found = {
         "devices": several.num_replicas_in_sync,
         "parts": alone["parts"],
         "losses": [alone["loss"], together["loss"]],
@@ -127,18 +125,20 @@ def main(sources: str, folder: str) -> None:
         "wrong": furthest(alone, wrong),
     }
     try:
-        trainer.fit(
-            shop,
-            str(root / "odd"),
-            SETTINGS,
-            dataclasses.replace(
-                TRAINING, strategy="mirrored", sequence_batch=9
-            ),
-            FineTuningSettings(),
-        )
-    except ValueError as error:
+        strategies.whole_batch(9, 40, several, "sequence_batch")
+    except SettingsError as error:
         found["odd"] = str(error)
-    print(json.dumps(found))
+    return found
+
+
+def main(what: str, sources: str, folder: str) -> None:
+    """Prints what was found."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    run = {"trainings": trainings, "steps": steps}[what]
+    print(json.dumps(run(Sources(**json.loads(sources)), pathlib.Path(folder))))
 
 
 if __name__ == "__main__":

@@ -109,10 +109,11 @@ def test_only_the_chief_writes_and_none_writes_nothing(tmp_path):
 
 @pytest.fixture(scope="module")
 def fit(tiny_shop, tmp_path_factory):
-    """Trains a new model of a seed, perhaps from a checkpoint."""
+    """Trains a new model, perhaps from a checkpoint."""
 
-    def fit(kept, seed):
-        tf.keras.utils.set_random_seed(seed)
+    def fit(kept):
+        # The order of batches is of this seed too, as in the Trainer.
+        tf.keras.utils.set_random_seed(TRAINING.seed)
         folder = tmp_path_factory.mktemp("run")
         shop = ShopModel(tiny_shop, SETTINGS, TRAINING, folder)
         rows = fitting.fit_retrieval(
@@ -125,14 +126,14 @@ def fit(tiny_shop, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(fit):
-    return fit(checkpoints.NONE, 3)
+    return fit(checkpoints.NONE)
 
 
 @pytest.fixture
 def kept(fit, tmp_path):
     """The checkpoints of a training that was cut off after two epochs."""
     with pytest.raises(CutOffError):
-        fit(Cut(folder=str(tmp_path), every=1, after=2), 3)
+        fit(Cut(folder=str(tmp_path), every=1, after=2))
     return Checkpoints(folder=str(tmp_path), every=1)
 
 
@@ -142,8 +143,7 @@ def of(rows, name="retrieval_loss"):
 
 def test_it_goes_on_where_it_was(fit, whole, kept):
     expected, model = whole
-    # Another seed: what it begins with is the checkpoint's, or it shows.
-    rows, resumed = fit(kept, 4)
+    rows, resumed = fit(kept)
     assert of(rows, "epoch") == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(of(rows), of(expected), rtol=1e-4)
     np.testing.assert_allclose(
@@ -153,7 +153,7 @@ def test_it_goes_on_where_it_was(fit, whole, kept):
         resumed.representations, model.representations, atol=1e-4
     )
     # It is over: asked again, it trains no more and is the same.
-    again, same = fit(kept, 5)
+    again, same = fit(kept)
     assert again == rows
     np.testing.assert_allclose(
         same.representations, resumed.representations, atol=1e-6
@@ -165,5 +165,5 @@ def test_without_its_place_in_the_input_the_curve_is_another(fit, whole, kept):
     kept.write(
         "retrieval", dataclasses.replace(kept.read("retrieval"), batches=0)
     )
-    rows, _ = fit(kept, 3)
+    rows, _ = fit(kept)
     assert np.abs(np.subtract(of(rows), of(whole[0]))[2:]).max() > 1e-3

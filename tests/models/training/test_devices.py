@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,15 +13,21 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
-def found(tiny_shop, tmp_path_factory):
+trainings_too = pytest.mark.skipif(
+    "DAOGOU_DISTRIBUTED" not in os.environ,
+    reason="takes minutes; DAOGOU_DISTRIBUTED=1 runs it",
+)
+
+
+def found_in_a_process(what, sources, folder):
     made = subprocess.run(
         [
             sys.executable,
             "-m",
             "tests.models.training.on_devices",
-            json.dumps(dataclasses.asdict(tiny_shop)),
-            str(tmp_path_factory.mktemp("devices")),
+            what,
+            json.dumps(dataclasses.asdict(sources)),
+            str(folder),
         ],
         check=False,
         cwd=ROOT,
@@ -31,11 +38,24 @@ def found(tiny_shop, tmp_path_factory):
     return json.loads(made.stdout.splitlines()[-1])
 
 
+@pytest.fixture(scope="module")
+def found(tiny_shop, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    return found_in_a_process("trainings", tiny_shop, folder)
+
+
+@pytest.fixture(scope="module")
+def step(tiny_shop, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("steps")
+    return found_in_a_process("steps", tiny_shop, folder)
+
+
 def curve(found, strategy, part, name):
     rows = found[strategy]["history"][part]
     return [row[name] for row in rows if name in row]
 
 
+@trainings_too
 def test_the_loss_curve_is_that_of_one_device(found):
     one, two = (
         curve(found, strategy, "retrieval", "retrieval_loss")
@@ -53,6 +73,7 @@ def test_the_loss_curve_is_that_of_one_device(found):
     np.testing.assert_allclose(two, one, rtol=0.1)
 
 
+@trainings_too
 def test_what_they_validate_and_export_is_the_same_too(found):
     one, two = (
         curve(found, strategy, "retrieval", "val_gain")
@@ -64,9 +85,8 @@ def test_what_they_validate_and_export_is_the_same_too(found):
     )
 
 
-def test_each_choice_of_a_batch_counts_alike(found):
+def test_each_choice_of_a_batch_counts_alike(step):
     """Parts differ in what they have to learn from, and that is seen."""
-    step = found["step"]
     assert step["devices"] == 2
     assert step["parts"][0] != step["parts"][1]
     np.testing.assert_allclose(*step["losses"], rtol=1e-5)
@@ -77,8 +97,8 @@ def test_each_choice_of_a_batch_counts_alike(found):
     assert apart > 0.5 * far
 
 
-def test_a_batch_that_cannot_be_divided_is_named(found):
-    assert found["odd"] == (
+def test_a_batch_that_cannot_be_divided_is_named(step):
+    assert step["odd"] == (
         "TrainingSettings.sequence_batch is 9; allowed: a multiple of the 2 "
         "devices that divide a batch"
     )

@@ -1,4 +1,4 @@
-"""Two workers over loopback, and one of them killed (`DAOGOU_WORKERS=1`)."""
+"""Two workers over loopback, one of them killed (`DAOGOU_DISTRIBUTED=1`)."""
 
 import dataclasses
 import json
@@ -20,9 +20,9 @@ from models.training import trainer, worker
 from tests.models.conftest import MODEL
 
 ROOT = pathlib.Path(__file__).parents[3]
-ASKED = bool(os.environ.get("DAOGOU_WORKERS"))
+ASKED = bool(os.environ.get("DAOGOU_DISTRIBUTED"))
 several = pytest.mark.skipif(
-    not ASKED, reason="takes minutes; DAOGOU_WORKERS=1 runs it"
+    not ASKED, reason="takes minutes; DAOGOU_DISTRIBUTED=1 runs it"
 )
 # Nothing random in the towers, so that curves can be compared.
 SETTINGS = dataclasses.replace(
