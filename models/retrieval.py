@@ -38,7 +38,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         full: bool,
         **kw,
     ):
-        super().__init__(**kw)
+        # The softmax stays in 32 bits.
+        super().__init__(autocast=False, **kw)
         self.full = full
         self.num_items = len(counts)
         self.num_negatives = num_negatives

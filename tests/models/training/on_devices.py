@@ -71,6 +71,7 @@ def step_of(sources, folder, strategy, start=None):
     shop = ShopModel(sources, SETTINGS, TRAINING, folder, strategy)
     batch = shop.sequences.batch(8).take(1)
     model = shop.model
+    model.ranking.trainable = False
     with strategies.scope(strategy):
         model.sequence_loss(next(iter(batch)))
         model.compile(optimizer=tf.keras.optimizers.SGD(RATE))
@@ -93,13 +94,14 @@ def step_of(sources, folder, strategy, start=None):
 
 def furthest(one, other):
     """Returns the largest difference of two steps, and the longest step."""
-    return max(
-        float(np.abs(a - b).max())
-        for a, b in zip(one["end"], other["end"], strict=True)
-    ), max(
-        float(np.abs(a - b).max())
-        for a, b in zip(one["end"], one["start"], strict=True)
-    )
+
+    def largest(weights, others):
+        return max(
+            float(np.abs(a - b).max(initial=0))
+            for a, b in zip(weights, others, strict=True)
+        )
+
+    return largest(one["end"], other["end"]), largest(one["end"], one["start"])
 
 
 def trainings(shop, root):
