@@ -4,11 +4,13 @@ What comes after training (neighbours, the export, items that are added) reads
 and writes single variables, and a SavedModel serves on one device.
 """
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from models.recommender import Recommender
-from models.settings import TrainingSettings
+from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.training.checkpoints import put
 from schema.settings import SettingsError
@@ -35,6 +37,28 @@ def check_alone(
                 f"TrainingSettings.{field} is {value!r}; allowed: one of "
                 f"them, because {because}"
             )
+
+
+def shared(settings: ModelSettings) -> ModelSettings:
+    """Returns settings of the copies that devices train.
+
+    Their table of neighbours is filled when they are one model again.
+    """
+    return dataclasses.replace(settings, neighbours=1)
+
+
+def widened(vectors: np.ndarray, least: int) -> np.ndarray:
+    """Gives text vectors columns of zeros up to a width.
+
+    Workers crash (TensorFlow 2.20) when they send one another a variable
+    without a number in it, as vectors of no text are.
+
+    >>> widened(np.zeros([2, 0], np.float32), 1)
+    array([[0.],
+           [0.]], dtype=float32)
+    """
+    missing = max(0, least - vectors.shape[1])
+    return np.pad(vectors, [(0, 0), (0, missing)])
 
 
 def on_one_device(
@@ -64,7 +88,14 @@ def on_one_device(
     for part in ("item_tower", "query_tower", "ranking"):
         source, target = getattr(trained, part), getattr(model, part)
         if target.built or part != "ranking":
-            put(target.weights, [w.numpy() for w in source.weights])
+            pairs = [
+                (variable, value.numpy())
+                for variable, value in zip(
+                    target.weights, source.weights, strict=True
+                )
+                if 0 not in variable.shape
+            ]
+            put([v for v, _ in pairs], [value for _, value in pairs])
     model.items.set_choices(counts)
     model.learned_until = trained.learned_until
     model.freeze_items()

@@ -27,7 +27,12 @@ from models.training import checkpoints, data, fitting, strategies
 from models.training.catching_up import TowerStep, catch_up
 from models.training.checkpoints import Checkpoints
 from models.training.data import Sources, sources_of
-from models.training.gathering import check_alone, on_one_device
+from models.training.gathering import (
+    check_alone,
+    on_one_device,
+    shared,
+    widened,
+)
 from models.training.live_text import LiveText
 from models.tuning import space
 from schema.errors import DataError
@@ -174,15 +179,16 @@ def _fit(
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
     columns = read_items(data.split_files(sources.items, "all"))
 
-    def item_table(scope):
+    def item_table(scope=None, least=0):
         return ItemTable(
             columns,
-            align(columns["item_id"], keys, vectors),
+            widened(align(columns["item_id"], keys, vectors), least),
             os.path.join(run_dir, IDS_FILE),
             scope,
         )
 
-    items = item_table(strategies.scope(strategy))
+    alone = strategies.is_single(strategy)
+    items = item_table(strategies.scope(strategy), 0 if alone else 1)
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
     query_lookup = data.query_lookup(queries)
     heads = settings.head_names
@@ -207,7 +213,7 @@ def _fit(
         data.targets(early, items.num_items)[0] if parted else counts
     )
 
-    def recommender(items):
+    def recommender(items, settings):
         return Recommender(
             settings,
             training,
@@ -218,11 +224,13 @@ def _fit(
                 settings, items.listed_at, first_seen, counts
             ),
             sizes=data.vocabulary_sizes(sources),
-            query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
+            query_vectors=widened(
+                np.pad(query_vectors, [(1, 0), (0, 0)]), items.text_dimension
+            ),
         )
 
     with strategies.scope(strategy):
-        model = recommender(items)
+        model = recommender(items, settings if alone else shared(settings))
     live_text = None
     if fine_tuning.mode != FROZEN:
         live_text = LiveText(
@@ -266,11 +274,11 @@ def _fit(
             step=step,
             checkpoints=checkpoints,
         )
-    if not strategies.is_single(strategy):
+    if not alone:
         with_heads = bool(history.get("ranking"))
         model = on_one_device(
             model,
-            recommender(item_table(None)),
+            recommender(item_table(), settings),
             counts,
             sequences.batch(1),
             _prepared(data.records(examples).batch(1), settings, ranking_inputs)
