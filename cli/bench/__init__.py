@@ -21,6 +21,7 @@ BENCHMARKS = {
     "off-policy": "cli.bench.off_policy:off_policy",
     "index": "cli.bench.index:index",
     "items": "cli.bench.items:items",
+    "training": "cli.bench.training:training",
     "servable": "cli.bench.servable:servable",
     "explanations": "cli.bench.explanations:explanations",
     "server": "cli.bench.server:server",

@@ -6,9 +6,8 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from models import export, inputs
+from models import inputs
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -24,13 +23,19 @@ from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
-from models.training import data, fitting
+from models.training import checkpoints, data, fitting, strategies
 from models.training.catching_up import TowerStep, catch_up
+from models.training.checkpoints import Checkpoints
 from models.training.data import Sources, sources_of
+from models.training.gathering import (
+    check_alone,
+    on_one_device,
+    shared,
+    widened,
+)
 from models.training.live_text import LiveText
 from models.tuning import space
 from schema.errors import DataError
-from schema.settings import SettingsError
 
 _SHUFFLED = 50_000
 # In the run's folder: the text encoder, where it was trained.
@@ -70,6 +75,13 @@ def train(
     """
     fine_tuning = fine_tuning or FineTuningSettings()
     fitted = fit(sources, run_dir, settings, training, fine_tuning)
+    if not fitted.is_chief:
+        return fitted.history
+    # Where TFX is not, `fit` still trains.
+    import tensorflow_transform as tft
+
+    from models import export
+
     export.save(
         export.TrainedModel(
             fitted.model,
@@ -80,6 +92,7 @@ def train(
         model_dir,
     )
     fitting.write_history(os.path.join(run_dir, "history.json"), fitted.history)
+    checkpoints.remove(os.path.join(run_dir, checkpoints.FOLDER))
     return fitted.history
 
 
@@ -91,11 +104,13 @@ class Fitted:
       model: With its items frozen.
       history: A row an epoch of `retrieval`, of `ranking`; and `neighbours`.
       encoder: Of texts; None where there are none.
+      is_chief: Whether this is the worker that writes what was made.
     """
 
     model: Recommender
     history: dict[str, list[dict]]
     encoder: tf.Module | None
+    is_chief: bool = True
 
 
 def fit(
@@ -121,40 +136,59 @@ def fit(
       DataError: As `train`.
       SettingsError: As `train`.
     """
-    if training.jit_compile and fine_tuning.mode != FROZEN:
-        raise SettingsError(
-            f"FineTuningSettings.mode is {fine_tuning.mode!r} and "
-            "TrainingSettings.jit_compile is True; allowed: one of them, "
-            "because XLA compiles no strings"
-        )
+    if fine_tuning.mode != FROZEN:
+        check_alone(training, fine_tuning)
+    # Before anything else of TensorFlow, as several workers want it.
+    strategy = strategies.of(training)
     tf.keras.utils.set_random_seed(training.seed)
     tf.io.gfile.makedirs(run_dir)
-    precision = "mixed_bfloat16" if training.mixed_precision else "float32"
     before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(precision)
+    tf.keras.mixed_precision.set_global_policy(training.precision)
     try:
-        return _fit(
-            sources,
-            run_dir,
-            settings,
-            training,
-            fine_tuning,
-            ranking=ranking,
-        )
+        with strategies.logs_of(strategy, run_dir) as log_dir:
+            return _fit(
+                sources,
+                log_dir,
+                settings,
+                training,
+                fine_tuning,
+                strategy=strategy,
+                checkpoints=Checkpoints(
+                    folder=os.path.join(run_dir, checkpoints.FOLDER),
+                    every=training.checkpoint_every,
+                    made_by=checkpoints.made_by(sources, settings, training),
+                    writes=strategies.is_chief(strategy),
+                ),
+                ranking=ranking,
+            )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 
 
 def _fit(
-    sources, run_dir, settings, training, fine_tuning, *, ranking
+    sources,
+    run_dir,
+    settings,
+    training,
+    fine_tuning,
+    *,
+    strategy,
+    checkpoints,
+    ranking,
 ) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
     columns = read_items(data.split_files(sources.items, "all"))
-    items = ItemTable(
-        columns,
-        align(columns["item_id"], keys, vectors),
-        os.path.join(run_dir, IDS_FILE),
-    )
+
+    def item_table(scope=None, least=0):
+        return ItemTable(
+            columns,
+            widened(align(columns["item_id"], keys, vectors), least),
+            os.path.join(run_dir, IDS_FILE),
+            scope,
+        )
+
+    alone = strategies.is_single(strategy)
+    items = item_table(strategies.scope(strategy), 0 if alone else 1)
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
     query_lookup = data.query_lookup(queries)
     heads = settings.head_names
@@ -178,18 +212,25 @@ def _fit(
     items.set_choices(
         data.targets(early, items.num_items)[0] if parted else counts
     )
-    model = Recommender(
-        settings,
-        training,
-        items,
-        counts=counts,
-        newest=newest,
-        available_from=data.available_from(
-            settings, items.listed_at, first_seen, counts
-        ),
-        sizes=data.vocabulary_sizes(sources),
-        query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
-    )
+
+    def recommender(items, settings):
+        return Recommender(
+            settings,
+            training,
+            items,
+            counts=counts,
+            newest=newest,
+            available_from=data.available_from(
+                settings, items.listed_at, first_seen, counts
+            ),
+            sizes=data.vocabulary_sizes(sources),
+            query_vectors=widened(
+                np.pad(query_vectors, [(1, 0), (0, 0)]), items.text_dimension
+            ),
+        )
+
+    with strategies.scope(strategy):
+        model = recommender(items, settings if alone else shared(settings))
     live_text = None
     if fine_tuning.mode != FROZEN:
         live_text = LiveText(
@@ -199,20 +240,28 @@ def _fit(
             items=read_item_texts(sources.text_vectors, items.ids),
             queries=queries,
         )
-    towers = fitting.fit_retrieval(model, early, training, run_dir, live_text)
+    towers = fitting.fit_retrieval(
+        model, early, training, run_dir, live_text, checkpoints=checkpoints
+    )
     history = {"retrieval": towers}
     # With a text encoder in training the step was another one.
     step = None if live_text else TowerStep.of(model)
+    examples = data.split_files(sources.examples, "train")
+
+    def ranking_inputs(batch):
+        return inputs.ranking_inputs(
+            batch, settings, items.lookup, query_lookup
+        )
+
     if ranking:
         model.learned_until = parted
         history["ranking"] = _fit_ranking(
             model,
-            data.split_files(sources.examples, "train"),
-            lambda batch: inputs.ranking_inputs(
-                batch, settings, items.lookup, query_lookup
-            ),
+            examples,
+            ranking_inputs,
             training,
             run_dir,
+            checkpoints=checkpoints,
         )
     if parted:
         items.set_choices(counts)
@@ -223,6 +272,18 @@ def _fit(
             run_dir,
             first=len(towers),
             step=step,
+            checkpoints=checkpoints,
+        )
+    if not alone:
+        with_heads = bool(history.get("ranking"))
+        model = on_one_device(
+            model,
+            recommender(item_table(), settings),
+            counts,
+            sequences.batch(1),
+            _prepared(data.records(examples).batch(1), settings, ranking_inputs)
+            if with_heads
+            else None,
         )
     history["neighbours"] = fit_neighbours(model, sequences, training)
     if live_text is None:
@@ -230,10 +291,22 @@ def _fit(
     else:
         live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
         encoder = live_text.tuning.encoder
-    return Fitted(model=model, history=history, encoder=encoder)
+    return Fitted(
+        model=model,
+        history=history,
+        encoder=encoder,
+        is_chief=strategies.is_chief(strategy),
+    )
 
 
-def _fit_ranking(model, files, prepare, training, run_dir):
+def _prepared(batches, settings, prepare):
+    parse = data.parse(settings.head_names)
+    return batches.map(parse, num_parallel_calls=2).map(
+        prepare, num_parallel_calls=2
+    )
+
+
+def _fit_ranking(model, files, prepare, training, run_dir, *, checkpoints):
     heads = model.settings.head_names
     known = {
         "user_id": tf.io.FixedLenFeature([], tf.string),
@@ -248,40 +321,43 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         time = tf.io.parse_single_example(example, known)["timestamp"]
         return time >= model.learned_until
 
-    def batched(records, batch, full):
-        return (
-            records.batch(batch, drop_remainder=full)
-            .map(data.parse(heads), num_parallel_calls=2)
-            .map(prepare, num_parallel_calls=2)
-            .prefetch(2)
-        )
+    def prepared(batches):
+        return _prepared(batches, model.settings, prepare)
 
     examples = data.records(files).filter(lambda example: ~chosen(example))
     count, rates = data.mean_labels(examples, heads)
     if not count:
         return []
     model.ranking.start_at(rates)
-    batch = min(training.ranking_batch, count)
+    batch = strategies.whole_batch(
+        training.ranking_batch,
+        count,
+        model.distribute_strategy,
+        "ranking_batch",
+    )
     shuffled = examples.repeat().shuffle(
         min(count, _SHUFFLED), seed=training.seed
     )
     return fitting.fit_ranking(
         model,
-        batched(shuffled, batch, True),
-        batched(
-            data.records(files).filter(chosen).filter(later),
-            training.ranking_batch,
-            False,
+        shuffled.batch(batch, drop_remainder=True),
+        prepared(
+            data.records(files)
+            .filter(chosen)
+            .filter(later)
+            .batch(training.ranking_batch)
         ),
+        prepare=prepared,
         steps=max(1, count // batch),
         settings=training,
         log_dir=run_dir,
+        checkpoints=checkpoints,
     )
 
 
 def _text_encoder(encoder):
     """Loads what made the text vectors: one encoder, or one for each role."""
-    if not encoder["dimension"]:
+    if not (encoder["dimension"] and encoder["encoder"]):
         return None
     items = _load_encoder(encoder)
     if "query" not in encoder:
