@@ -24,10 +24,13 @@ from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
-from models.training import data, fitting
+from models.training import data, fitting, warm_start
 from models.training.catching_up import TowerStep, catch_up
 from models.training.data import Sources, sources_of
+from models.training.learned_users import Choices
 from models.training.live_text import LiveText
+from models.training.update_settings import UpdateSettings
+from models.training.warm_start import WarmStart
 from models.tuning import space
 from schema.errors import DataError
 from schema.settings import SettingsError
@@ -45,31 +48,35 @@ def train(
     training: TrainingSettings,
     *,
     fine_tuning: FineTuningSettings | None = None,
+    warm: WarmStart | None = None,
 ) -> dict[str, list[dict]]:
     """Trains towers and ranking heads, and writes the SavedModel.
 
     The towers learn from all but the latest targets first; then the heads
-    learn to rank with them; then the towers catch up.
+    learn to rank with them; then the towers catch up. A warm start begins
+    with the last version in the place of the first step.
 
     Args:
       sources: What to train on.
       model_dir: Where the SavedModel goes.
-      run_dir: Where `history.json` and TensorBoard logs go, and the text
-        encoder, where it was trained, as `text_encoder`.
+      run_dir: Where `history.json` and TensorBoard logs go, the text
+        encoder, where it was trained, as `text_encoder`, and `warm_start`,
+        with which the next training can go on.
       settings: What the model is.
       training: How it is trained.
       fine_tuning: What of the text encoder is trained; nothing by default.
+      warm: The last version, to go on with; None trains anew.
 
     Returns:
       What `history.json` has: a row an epoch of `retrieval`, of `ranking`.
 
     Raises:
-      DataError: There are no items, no sequences to train on, or nothing to
-        fine-tune.
+      DataError: There are no items, no sequences to train on, nothing to
+        fine-tune, or the last version cannot be gone on with.
       SettingsError: The text encoder cannot be trained so.
     """
     fine_tuning = fine_tuning or FineTuningSettings()
-    fitted = fit(sources, run_dir, settings, training, fine_tuning)
+    fitted = fit(sources, run_dir, settings, training, fine_tuning, warm=warm)
     export.save(
         export.TrainedModel(
             fitted.model,
@@ -78,6 +85,9 @@ def train(
             fitted.encoder,
         ),
         model_dir,
+    )
+    warm_start.leave(
+        fitted.model, sources, fitted.choices, fitted.about_text, run_dir
     )
     fitting.write_history(os.path.join(run_dir, "history.json"), fitted.history)
     return fitted.history
@@ -91,11 +101,15 @@ class Fitted:
       model: With its items frozen.
       history: A row an epoch of `retrieval`, of `ranking`; and `neighbours`.
       encoder: Of texts; None where there are none.
+      choices: What it was trained on.
+      about_text: What `encoder.json` says of the text vectors.
     """
 
     model: Recommender
     history: dict[str, list[dict]]
     encoder: tf.Module | None
+    choices: Choices
+    about_text: dict
 
 
 def fit(
@@ -106,6 +120,7 @@ def fit(
     fine_tuning: FineTuningSettings,
     *,
     ranking: bool = True,
+    warm: WarmStart | None = None,
 ) -> Fitted:
     """Trains, and writes nothing but logs and the text encoder.
 
@@ -116,6 +131,7 @@ def fit(
       training: As for `train`.
       fine_tuning: As for `train`.
       ranking: Whether the ranking heads are trained.
+      warm: As for `train`.
 
     Raises:
       DataError: As `train`.
@@ -126,6 +142,12 @@ def fit(
             f"FineTuningSettings.mode is {fine_tuning.mode!r} and "
             "TrainingSettings.jit_compile is True; allowed: one of them, "
             "because XLA compiles no strings"
+        )
+    if warm is not None and fine_tuning.mode != FROZEN:
+        raise SettingsError(
+            f"FineTuningSettings.mode is {fine_tuning.mode!r} and training "
+            "goes on with the last version; allowed: one of them, because the "
+            "last version's encoder is another one"
         )
     tf.keras.utils.set_random_seed(training.seed)
     tf.io.gfile.makedirs(run_dir)
@@ -140,15 +162,18 @@ def fit(
             training,
             fine_tuning,
             ranking=ranking,
+            warm=warm,
         )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 
 
 def _fit(
-    sources, run_dir, settings, training, fine_tuning, *, ranking
+    sources, run_dir, settings, training, fine_tuning, *, ranking, warm
 ) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
+    if warm:
+        training = warm.settings(settings, training, about)
     columns = read_items(data.split_files(sources.items, "all"))
     items = ItemTable(
         columns,
@@ -158,8 +183,9 @@ def _fit(
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
     query_lookup = data.query_lookup(queries)
     heads = settings.head_names
+    files = data.split_files(sources.examples, "sequence_train")
     sequences = data.sequences(
-        data.split_files(sources.examples, "sequence_train"),
+        files,
         heads,
         lambda batch: inputs.sequence_inputs(
             batch,
@@ -171,8 +197,11 @@ def _fit(
         ),
     ).cache()
     counts, newest, first_seen = data.targets(sequences, items.num_items)
+    choices = Choices.of(sequences, data.records(files))
     parted = 0
-    if ranking:
+    if warm:
+        parted = warm.learned_until
+    elif ranking:
         parted = data.parting_time(sequences, training.ranking_share)
     early = data.before(sequences, parted)
     items.set_choices(
@@ -199,41 +228,71 @@ def _fit(
             items=read_item_texts(sources.text_vectors, items.ids),
             queries=queries,
         )
-    towers = fitting.fit_retrieval(model, early, training, run_dir, live_text)
+    impressions = data.split_files(sources.examples, "train")
+
+    def prepare(batch):
+        return inputs.ranking_inputs(
+            batch, settings, items.lookup, query_lookup
+        )
+
+    step, towers = None, []
+    if warm:
+        first = data.records(impressions).batch(1).map(data.parse(heads))
+        warm.restore(
+            model,
+            sequences,
+            first.map(prepare) if ranking else None,
+            warm_start.vocabularies(sources),
+        )
+    else:
+        towers = fitting.fit_retrieval(
+            model, early, training, run_dir, live_text
+        )
+        # With a text encoder in training the step was another one.
+        step = None if live_text else TowerStep.of(model)
     history = {"retrieval": towers}
-    # With a text encoder in training the step was another one.
-    step = None if live_text else TowerStep.of(model)
     if ranking:
         model.learned_until = parted
         history["ranking"] = _fit_ranking(
             model,
-            data.split_files(sources.examples, "train"),
-            lambda batch: inputs.ranking_inputs(
-                batch, settings, items.lookup, query_lookup
-            ),
+            warm.impressions(impressions, training.seed)
+            if warm
+            else data.records(impressions),
+            prepare,
             training,
             run_dir,
+            warm=warm is not None,
         )
     if parted:
         items.set_choices(counts)
         towers += catch_up(
             model,
-            sequences,
+            warm.worth_learning(sequences, choices, training.seed)
+            if warm
+            else sequences,
             training,
             run_dir,
             first=len(towers),
             step=step,
         )
     history["neighbours"] = fit_neighbours(model, sequences, training)
+    if warm:
+        history["update"] = [warm.told]
     if live_text is None:
         encoder = _text_encoder(about)
     else:
         live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
         encoder = live_text.tuning.encoder
-    return Fitted(model=model, history=history, encoder=encoder)
+    return Fitted(
+        model=model,
+        history=history,
+        encoder=encoder,
+        choices=choices,
+        about_text=about,
+    )
 
 
-def _fit_ranking(model, files, prepare, training, run_dir):
+def _fit_ranking(model, impressions, prepare, training, run_dir, *, warm):
     heads = model.settings.head_names
     known = {
         "user_id": tf.io.FixedLenFeature([], tf.string),
@@ -256,11 +315,12 @@ def _fit_ranking(model, files, prepare, training, run_dir):
             .prefetch(2)
         )
 
-    examples = data.records(files).filter(lambda example: ~chosen(example))
+    examples = impressions.filter(lambda example: ~chosen(example))
     count, rates = data.mean_labels(examples, heads)
     if not count:
         return []
-    model.ranking.start_at(rates)
+    if not warm:
+        model.ranking.start_at(rates)
     batch = min(training.ranking_batch, count)
     shuffled = examples.repeat().shuffle(
         min(count, _SHUFFLED), seed=training.seed
@@ -269,7 +329,7 @@ def _fit_ranking(model, files, prepare, training, run_dir):
         model,
         batched(shuffled, batch, True),
         batched(
-            data.records(files).filter(chosen).filter(later),
+            impressions.filter(chosen).filter(later),
             training.ranking_batch,
             False,
         ),
@@ -315,9 +375,15 @@ def run_fn(fn_args) -> None:
       fn_args: As for `sources_of`; its `custom_config` has `model_settings`,
         `training_settings` and, unless the text encoder stays as it is,
         `fine_tuning_settings` (JSON). `hyperparameters`, where a Tuner found
-        some, stand in for those settings.
+        some, stand in for those settings. Where it has `warm_start`, the
+        folder of the last version's `model_run`, training goes on with that
+        one, as `update_settings` (JSON) says.
     """
     config = fn_args.custom_config
+    warm = None
+    if config.get("warm_start"):
+        update = UpdateSettings.from_json(config.get("update_settings", "{}"))
+        warm = WarmStart(config["warm_start"], update)
     settings, training = space.apply(
         (fn_args.hyperparameters or {}).get("values", {}),
         ModelSettings.from_json(config["model_settings"]),
@@ -332,4 +398,5 @@ def run_fn(fn_args) -> None:
         fine_tuning=FineTuningSettings.from_json(
             config.get("fine_tuning_settings", "{}")
         ),
+        warm=warm,
     )
