@@ -1,4 +1,4 @@
-"""`daogou update`: learns a new span of logs, going on with the last version."""
+"""`daogou update`: learns a new span of logs, from the last version on."""
 
 import json
 import pathlib

@@ -13,6 +13,7 @@ import pathlib
 import sys
 import time
 import traceback
+import typing
 
 from models.tuning.settings import TuningSettings
 from pipeline import presets, progress
@@ -102,7 +103,7 @@ def run(
     if tuning is not None:
         config = dataclasses.replace(config, tuning=tuning)
     if update is not None:
-        config = _updating(config, update, trained_with or {})
+        config = updating(config, update, trained_with or {})
     places = local_places(runs, preset)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run_dir = pathlib.Path(os.path.abspath(runs)) / preset / stamp
@@ -120,7 +121,14 @@ def run(
             )
             write_schemas(config, pathlib.Path(places.schema_dir))
             records["data"] = NodeRecord(seconds=time.time() - begun)
-            run_nodes(config, places, use_cache, records, on_event, update)
+            run_nodes(
+                config,
+                places,
+                records,
+                on_event,
+                use_cache=use_cache,
+                update=update,
+            )
         except Exception as error:
             traceback.print_exc()
             failure = _readable(error, records, run_dir, verbose)
@@ -192,9 +200,17 @@ def newest_version(places: Places) -> str | None:
     return max((n for n in names if n.isdigit()), key=int, default=None)
 
 
-def _updating(config, update, trained_with):
-    """Returns the settings of a run that goes on with another."""
-    changes = {
+def updating(
+    config: PipelineConfig, update: Update, trained_with: dict[str, str]
+) -> PipelineConfig:
+    """Returns the settings of a run that goes on with another.
+
+    Args:
+      config: Of the preset.
+      update: The version that training goes on with.
+      trained_with: As for `run`.
+    """
+    changes: dict[str, typing.Any] = {
         name: type(getattr(config, name)).from_json(trained_with[key])
         for name, key in (
             ("model", "model_settings"),
@@ -212,11 +228,11 @@ def _updating(config, update, trained_with):
 def run_nodes(
     config: PipelineConfig,
     places: Places,
-    use_cache: bool,
     records: dict[str, NodeRecord],
     on_event: progress.Listener,
-    update: Update | None = None,
     *,
+    use_cache: bool = True,
+    update: Update | None = None,
     until: str = "",
 ) -> None:
     """Runs the nodes of a pipeline one after the other.
@@ -224,9 +240,9 @@ def run_nodes(
     Args:
       config: What to do.
       places: Where the tables are and everything else goes.
-      use_cache: Whether nodes may reuse what they made in an earlier run.
       records: Gets what each node did, also when one fails.
       on_event: Called with each event of `pipeline.progress`.
+      use_cache: Whether nodes may reuse what they made in an earlier run.
       update: The version that training goes on with.
       until: The last node to run; all by default.
     """

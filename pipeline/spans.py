@@ -132,7 +132,7 @@ def add_span(
     Raises:
       DataError: There are no events with a time, or they are too old.
     """
-    events = tables[_EVENTS]
+    events = conform(tables[_EVENTS], _EVENTS)
     newest = _newest(data_dir)
     times = _times(events)
     if not len(times):
@@ -213,7 +213,7 @@ def write_neighbours(
         ("before", span.first - long, span.first),
     ):
         found = pa.concat_tables(
-            pq.read_table(file).filter(_within(pq.read_table(file), first, end))
+            _within(conform(pq.read_table(file), _EVENTS), first, end)
             for file in _event_files(data_dir)
         )
         paths.append(folder / f"{name}.parquet")
@@ -280,7 +280,9 @@ def _newest(data_dir):
 
 def _within(events, first, end):
     times = pc.fill_null(events["timestamp"], -1)
-    return pc.and_(pc.greater_equal(times, first), pc.less(times, end))
+    return events.filter(
+        pc.and_(pc.greater_equal(times, first), pc.less(times, end))
+    )
 
 
 def _merge(data_dir, table, given):
