@@ -21,14 +21,11 @@ import tensorflow_text  # noqa: F401  Registers the text encoder's ops.
 
 from components.item_index.building import examples_of
 from components.retrieval_evaluator import requests
-from components.retrieval_evaluator.asking import read_queries
-from components.retrieval_evaluator.evaluation import evaluate
+from components.retrieval_evaluator.last_version import figures, ranks_at
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from datasets.mall.generator import generate
 from datasets.mall.settings import MallSettings
 from models import new_items
-from models.metrics import retrieval as metrics
-from models.metrics.catalogue_order import UNREACHABLE
 from models.training.update_settings import UpdateSettings
 from pipeline import presets, progress
 from pipeline.configs import PipelineConfig
@@ -252,15 +249,7 @@ class _Asked:
 
     def ranks(self, model) -> np.ndarray:
         """Returns int64 [queries]; what the model does not know is last."""
-        asked = read_queries(model, self._files, self._settings)
-        vectors = model.item_vectors().numpy()
-        result = evaluate(
-            asked.scores(vectors), asked.queries, len(vectors), self._settings
-        )
-        ranks = np.full(len(self._positions), UNREACHABLE)
-        place = np.searchsorted(self._positions, asked.positions)
-        ranks[place] = result.ranks
-        return ranks
+        return ranks_at(model, self._files, self._positions, self._settings)
 
 
 def _with_new_items(
@@ -295,8 +284,8 @@ def _figures(found: dict[str, np.ndarray], chosen: np.ndarray) -> dict:
         "queries": int(chosen.sum()),
         "models": {
             name: {
-                "recall@50": round(metrics.recall_at_k(ranks[chosen], 50), 4),
-                "ndcg@10": round(metrics.ndcg_at_k(ranks[chosen], 10), 4),
+                metric: round(value, 4)
+                for metric, value in figures(ranks[chosen]).items()
             }
             for name, ranks in found.items()
         },

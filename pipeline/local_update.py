@@ -73,6 +73,7 @@ def update(
         try:
             begun = Update(
                 warm_start=str(lineage.model_run_dir),
+                last_version=str(lineage.model_dir),
                 settings=training,
                 split_timestamp=spans.split_time(
                     tables["events"],

@@ -139,6 +139,7 @@ def create_pipeline(
         examples=behavior.outputs["examples"],
         settings=config.retrieval_evaluation.to_json(),
         code_digest=code_digest("components.retrieval_evaluator.component"),
+        last_version=update.last_version if update else "",
     )
     index = ItemIndex(
         model=model,

@@ -17,6 +17,8 @@ class Update:
       warm_start: Folder of the `model_run` of the version that training goes
         on with; a runtime parameter of one where it is known only when a
         compiled pipeline is submitted.
+      last_version: SavedModel of that version, which the gate compares with;
+        empty leaves that out.
       settings: How much is learned.
       split_timestamp: Unix seconds; what happens from then on evaluates. 0
         leaves the preset's way to split.
@@ -26,6 +28,7 @@ class Update:
     """
 
     warm_start: "str | RuntimeParameter"
+    last_version: str = ""
     settings: UpdateSettings = dataclasses.field(default_factory=UpdateSettings)
     split_timestamp: int = 0
     span: str = ""
