@@ -35,6 +35,7 @@ from pipeline.records import NodeRecord
 from pipeline.schemas import write_schemas
 from pipeline.update import Update
 from schema.contract import TABLES
+from schema.errors import DataError
 
 ONCE, UPDATED, ANEW = "trained once", "daily updates", "trained anew"
 _NAME = "update-bench"
@@ -78,7 +79,8 @@ def run(
 
     Args:
       options: What is done.
-      folder: For tables, artifacts and models; kept.
+      folder: For tables, artifacts and models; kept. Texts that an earlier
+        comparison there encoded are not encoded again.
       tell: Told a line when something is done.
 
     Returns:
@@ -86,7 +88,16 @@ def run(
       recall@50, ndcg@10 and the Trainer's seconds (wall and CPU); `mean`, the
       same over the days; `unchanged`, of the queries of users without events
       since the first training.
+
+    Raises:
+      DataError: The folder holds an earlier comparison, whose trainings
+        would come from the cache and cost nothing.
     """
+    if (folder / _NAME).exists():
+        raise DataError(
+            f"{folder / _NAME} is an earlier comparison; allowed: a folder "
+            "without one"
+        )
     mall = _Mall(options.mall, folder / "mall")
     first = options.mall.num_days - options.days - 2
     config = _config(options)
