@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the text encoder's ops.
 
+import models  # noqa: F401  before TensorFlow: chooses Keras 2
 from components.item_index.building import examples_of
 from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.last_version import figures, ranks_at
@@ -118,12 +119,12 @@ def run(
         last, outputs = train(day, update)
         anew, _ = train(day, None)
         asked = _Asked(outputs, config.retrieval_evaluation, base_end)
-        models = {
+        contenders = {
             ONCE: _with_new_items(once.model_dir, outputs, folder / "once"),
             UPDATED: tf.saved_model.load(str(last.model_dir)),
             ANEW: tf.saved_model.load(str(anew.model_dir)),
         }
-        found = {name: asked.ranks(model) for name, model in models.items()}
+        found = {name: asked.ranks(model) for name, model in contenders.items()}
         days.append((asked, found))
         costs = {UPDATED: last.seconds, ANEW: anew.seconds}
         row = {
@@ -318,7 +319,7 @@ def _summary(days: list[tuple[_Asked, dict[str, np.ndarray]]]) -> dict:
         for name in (UPDATED, ANEW)
     }
     everybody = _figures(joined, np.ones(len(unchanged), bool))
-    models = everybody["models"]
+    of = everybody["models"]
     return {
         "all": everybody,
         "unchanged": _figures(joined, unchanged),
@@ -327,9 +328,9 @@ def _summary(days: list[tuple[_Asked, dict[str, np.ndarray]]]) -> dict:
             costs[UPDATED]["cpu"] / max(costs[ANEW]["cpu"], 1e-9), 4
         ),
         "of_training_anew": {
-            metric: round(models[UPDATED][metric] / models[ANEW][metric], 4)
-            for metric in models[ANEW]
-            if models[ANEW][metric]
+            metric: round(of[UPDATED][metric] / of[ANEW][metric], 4)
+            for metric in of[ANEW]
+            if of[ANEW][metric]
         },
     }
 

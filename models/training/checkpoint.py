@@ -122,7 +122,8 @@ class Checkpoint:
         fresh = folder.with_name(f".{FOLDER}-{os.getpid()}")
         shutil.rmtree(fresh, ignore_errors=True)
         (fresh / "tokens").mkdir(parents=True)
-        np.savez(fresh / "weights.npz", **self.weights)
+        weights: dict[str, typing.Any] = dict(self.weights)
+        np.savez(fresh / "weights.npz", **weights)
         for name, tokens in self.tokens.items():
             text = b"".join(token + b"\n" for token in tokens)
             (fresh / "tokens" / f"{name}.txt").write_bytes(text)
