@@ -19,6 +19,7 @@ from schema.version import VERSION
 # Name of a command and where it stands, in the order in which help lists them.
 COMMANDS = {
     "run": "cli.run:run",
+    "update": "cli.update:update",
     "tune": "cli.tune:tune",
     "report": "cli.report:report",
     "users": "cli.ask:users",

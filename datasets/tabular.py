@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from datasets import typed, values
 from datasets.delimited import Dialect, find_files, read_header, read_text
-from datasets.tables import Counts, drop_table, write_table
+from datasets.tables import Counts, conform, drop_table, write_table
 from schema import contract
 from schema.errors import DataError
 from schema.settings import Settings, SettingsError
@@ -227,6 +227,29 @@ def _rows(paths, name, source, counts: Counts) -> Iterator[pa.Table]:
                     columns["event_type"], dict(source.event_types)
                 )
             yield pa.table(columns)
+
+
+def read_file(path: pathlib.Path, name: str) -> pa.Table:
+    """Reads one file of a table, which fits into memory.
+
+    Args:
+      path: CSV or Parquet by its ending, with the contract's column names.
+      name: One of `contract.TABLES`.
+
+    Returns:
+      The contract's columns in its types; what cannot be read is null.
+
+    Raises:
+      DataError: The file cannot be read, lacks a required column, or has no
+        rows.
+    """
+    batches = [
+        conform(batch, name)
+        for batch in _rows([path], name, TableSource(), Counts())
+    ]
+    if not sum(batch.num_rows for batch in batches):
+        raise DataError(f"{path} holds no rows")
+    return pa.concat_tables(batches)
 
 
 def convert(

@@ -21,10 +21,12 @@ class NodeRun:
     Attributes:
       inputs: Folder of the first artifact of each input.
       settings: Its parameters, as JSON text or plain text, by name.
+      outputs: Folder of the first artifact of each output.
     """
 
     inputs: dict[str, pathlib.Path]
     settings: dict[str, str]
+    outputs: dict[str, pathlib.Path] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,11 @@ class Lineage:
     def model_dir(self) -> pathlib.Path:
         """The trained SavedModel that the servable was made of."""
         return self.servable.inputs["model"] / _SERVING_MODEL
+
+    @property
+    def model_run_dir(self) -> pathlib.Path:
+        """What the Trainer left beside it, for the next training."""
+        return self.trainer.outputs["model_run"]
 
 
 def read_lineage(metadata_path: pathlib.Path, version: str) -> Lineage:
@@ -109,10 +116,15 @@ def _producer(store, artifact):
 def _inputs(store, execution) -> dict:
     from ml_metadata import proto
 
+    return _artifacts(store, execution, proto.Event.INPUT)
+
+
+def _artifacts(store, execution, kind) -> dict:
+    """Returns the first artifact of each input, or output, by its name."""
     events = [
         event
         for event in store.get_events_by_execution_ids([execution.id])
-        if event.type == proto.Event.INPUT
+        if event.type == kind
     ]
     artifacts = {
         artifact.id: artifact
@@ -127,11 +139,18 @@ def _inputs(store, execution) -> dict:
 
 
 def _node_run(store, execution) -> NodeRun:
-    return NodeRun(
-        inputs={
+    from ml_metadata import proto
+
+    inputs, outputs = (
+        {
             name: pathlib.Path(artifact.uri)
-            for name, artifact in _inputs(store, execution).items()
-        },
+            for name, artifact in _artifacts(store, execution, kind).items()
+        }
+        for kind in (proto.Event.INPUT, proto.Event.OUTPUT)
+    )
+    return NodeRun(
+        inputs=inputs,
+        outputs=outputs,
         settings={
             name: value.string_value
             for name, value in execution.custom_properties.items()

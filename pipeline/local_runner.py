@@ -13,13 +13,16 @@ import pathlib
 import sys
 import time
 import traceback
+import typing
 
 from models.tuning.settings import TuningSettings
 from pipeline import presets, progress
+from pipeline.configs import PipelineConfig
 from pipeline.places import Places, local_places
 from pipeline.records import NodeRecord
 from pipeline.schemas import write_schemas
 from pipeline.source import prepare_data, tables_in
+from pipeline.update import Update
 from schema.errors import DaogouError, DataError
 
 
@@ -54,6 +57,8 @@ def run(
     use_cache: bool = True,
     verbose: bool = False,
     on_event: progress.Listener = lambda event: None,
+    update: Update | None = None,
+    trained_with: dict[str, str] | None = None,
 ) -> RunResult:
     """Runs the pipeline of a preset from raw data to a pushed version.
 
@@ -70,6 +75,10 @@ def run(
       verbose: Leaves what TensorFlow, Beam and TFX print on the screen
         instead of in `run.log`.
       on_event: Called with each event of `pipeline.progress`.
+      update: The version that training goes on with; the tables are then
+        taken as they are.
+      trained_with: The Trainer's `custom_config` that this one goes on with,
+        whose model and training settings replace the preset's.
 
     Raises:
       DaogouError: Bad data or settings, or a failed gate; the report of what
@@ -93,6 +102,8 @@ def run(
         config = dataclasses.replace(config, fine_tuning=fine_tuning)
     if tuning is not None:
         config = dataclasses.replace(config, tuning=tuning)
+    if update is not None:
+        config = updating(config, update, trained_with or {})
     places = local_places(runs, preset)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run_dir = pathlib.Path(os.path.abspath(runs)) / preset / stamp
@@ -102,14 +113,22 @@ def run(
     with _output_to(None if verbose else run_dir / "run.log"):
         begun = time.time()
         try:
-            note = prepare_data(config, data, places)
-            on_event(progress.Note(text=note))
+            if update is None:
+                note = prepare_data(config, data, places)
+                on_event(progress.Note(text=note))
             config = dataclasses.replace(
                 config, tables=tables_in(places.data_dir)
             )
             write_schemas(config, pathlib.Path(places.schema_dir))
             records["data"] = NodeRecord(seconds=time.time() - begun)
-            _run_nodes(config, places, use_cache, records, on_event)
+            run_nodes(
+                config,
+                places,
+                records,
+                on_event,
+                use_cache=use_cache,
+                update=update,
+            )
         except Exception as error:
             traceback.print_exc()
             failure = _readable(error, records, run_dir, verbose)
@@ -181,7 +200,52 @@ def newest_version(places: Places) -> str | None:
     return max((n for n in names if n.isdigit()), key=int, default=None)
 
 
-def _run_nodes(config, places, use_cache, records, on_event):
+def updating(
+    config: PipelineConfig, update: Update, trained_with: dict[str, str]
+) -> PipelineConfig:
+    """Returns the settings of a run that goes on with another.
+
+    Args:
+      config: Of the preset.
+      update: The version that training goes on with.
+      trained_with: As for `run`.
+    """
+    changes: dict[str, typing.Any] = {
+        name: type(getattr(config, name)).from_json(trained_with[key])
+        for name, key in (
+            ("model", "model_settings"),
+            ("training", "training_settings"),
+        )
+        if key in trained_with
+    }
+    if update.split_timestamp:
+        changes["behavior_log"] = dataclasses.replace(
+            config.behavior_log, split_timestamp=update.split_timestamp
+        )
+    return dataclasses.replace(config, **changes)
+
+
+def run_nodes(
+    config: PipelineConfig,
+    places: Places,
+    records: dict[str, NodeRecord],
+    on_event: progress.Listener,
+    *,
+    use_cache: bool = True,
+    update: Update | None = None,
+    until: str = "",
+) -> None:
+    """Runs the nodes of a pipeline one after the other.
+
+    Args:
+      config: What to do.
+      places: Where the tables are and everything else goes.
+      records: Gets what each node did, also when one fails.
+      on_event: Called with each event of `pipeline.progress`.
+      use_cache: Whether nodes may reuse what they made in an earlier run.
+      update: The version that training goes on with.
+      until: The last node to run; all by default.
+    """
     from tfx import v1 as tfx
 
     silent = [
@@ -199,7 +263,9 @@ def _run_nodes(config, places, use_cache, records, on_event):
 
     from pipeline.pipeline import create_pipeline
 
-    pipeline = create_pipeline(config, places, enable_cache=use_cache)
+    pipeline = create_pipeline(
+        config, places, enable_cache=use_cache, update=update
+    )
     spec = _compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(
         spec, {"pipeline-run-id": datetime.datetime.now().isoformat()}
@@ -248,6 +314,8 @@ def _run_nodes(config, places, use_cache, records, on_event):
                 cached=record.state == "cached",
             )
         )
+        if name == until:
+            return
 
 
 def _compile(pipeline):

@@ -4,6 +4,7 @@ What differs by data is in the config, by platform in the places; nothing here
 knows either.
 """
 
+import json
 from collections.abc import Sequence
 
 from tfx import v1 as tfx
@@ -28,6 +29,7 @@ from pipeline.code_digest import code_digest
 from pipeline.configs import PipelineConfig
 from pipeline.places import Places
 from pipeline.schemas import schema_files
+from pipeline.update import Update
 
 # What each Transform transforms; the first is what it learns from.
 SPLITS = {
@@ -44,6 +46,7 @@ def create_pipeline(
     *,
     beam_args: Sequence[str] = LOCAL_BEAM,
     enable_cache: bool = True,
+    update: Update | None = None,
 ) -> tfx.dsl.Pipeline:
     """Returns the whole pipeline, from raw tables to a pushed version.
 
@@ -53,6 +56,7 @@ def create_pipeline(
       beam_args: Options of the Beam runner.
       enable_cache: Whether nodes whose inputs, settings and code have not
         changed reuse what they made before.
+      update: The version that training goes on with; None trains anew.
     """
     nodes: list[base_component.BaseComponent] = []
     schemas = {
@@ -70,6 +74,7 @@ def create_pipeline(
         **anomalies,
         settings=config.data_gate.to_json(),
         code_digest=code_digest("components.data_gate.component"),
+        compared=_compared(update, schemas),
     )
     catalogue = Catalogue(
         items=tables["items"],
@@ -113,7 +118,9 @@ def create_pipeline(
             "training_settings": config.training.to_json(),
             "fine_tuning_settings": config.fine_tuning.to_json(),
             "code_digest": code_digest("models.training.trainer"),
+            **_update_settings(update),
         },
+        warm_start=update.warm_start if update else None,
         hyperparameters=tuner.outputs["best_hyperparameters"]
         if tuner
         else None,
@@ -132,6 +139,7 @@ def create_pipeline(
         examples=behavior.outputs["examples"],
         settings=config.retrieval_evaluation.to_json(),
         code_digest=code_digest("components.retrieval_evaluator.component"),
+        last_version=update.last_version if update else "",
     )
     index = ItemIndex(
         model=model,
@@ -189,6 +197,26 @@ def create_pipeline(
         ),
         beam_pipeline_args=list(beam_args),
     )
+
+
+def _compared(update, schemas):
+    """Returns which span the data gate holds against the time before it."""
+    if update is None or not update.span:
+        return "[]"
+    compared = {
+        "table": "events",
+        "span": update.span,
+        "before": update.before,
+        "schema": schemas["events"],
+    }
+    return json.dumps([compared])
+
+
+def _update_settings(update):
+    """Returns what the Trainer reads where it goes on with a version."""
+    if update is None:
+        return {}
+    return {"update_settings": update.settings.to_json()}
 
 
 def _tuner(config, places, inputs):

@@ -41,6 +41,8 @@ NO_QUALITY = {
     "min_recall_at_50_over_item_knn": 0.0,
     "min_ndcg_at_10_over_popularity": 0.0,
     "min_ndcg_at_10_over_item_knn": 0.0,
+    "min_recall_at_50_over_last": 0.0,
+    "min_ndcg_at_10_over_last": 0.0,
     "min_auc": 0.0,
     "max_log_loss_over_prior": 10.0,
 }

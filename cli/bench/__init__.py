@@ -35,6 +35,7 @@ BENCHMARKS = {
     "profile": "cli.bench.profile:profile",
     "classify": "cli.bench.classify:classify",
     "intent": "cli.bench.intent:intent",
+    "update": "cli.bench.update:update",
 }
 
 

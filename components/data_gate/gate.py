@@ -1,7 +1,7 @@
 """Reads what ExampleValidator found, and stops at what must not pass."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -59,12 +59,15 @@ def read_anomalies(table: str, uri: str) -> Iterator[Anomaly]:
         if found.data_missing:
             yield Anomaly(table, "*", ("DATA_MISSING",), "it has no rows")
         if found.HasField("dataset_anomaly_info"):
-            yield from _errors(table, "*", found.dataset_anomaly_info)
+            yield from errors_of(table, "*", found.dataset_anomaly_info)
         for column in sorted(found.anomaly_info):
-            yield from _errors(table, column, found.anomaly_info[column])
+            yield from errors_of(table, column, found.anomaly_info[column])
 
 
-def _errors(table, column, info):
+def errors_of(
+    table: str, column: str, info: anomalies_pb2.AnomalyInfo
+) -> Iterator[Anomaly]:
+    """Yields a column's anomaly, where its severity is ERROR."""
     if info.severity != anomalies_pb2.AnomalyInfo.ERROR:
         return
     kinds = tuple(
@@ -77,13 +80,16 @@ def _errors(table, column, info):
 
 
 def check_tables(
-    anomalies: Mapping[str, str], settings: DataGateSettings
+    anomalies: Mapping[str, str],
+    settings: DataGateSettings,
+    drifted: Iterable[Anomaly] = (),
 ) -> int:
     """Passes if nothing of severity ERROR was found but what is allowed.
 
     Args:
       anomalies: Table name → folder of its ExampleAnomalies artifact.
       settings: What is allowed.
+      drifted: What else was found; as `drift.drift` yields it.
 
     Returns:
       How many anomalies were allowed.
@@ -96,6 +102,7 @@ def check_tables(
         for table, uri in anomalies.items()
         for anomaly in read_anomalies(table, uri)
     ]
+    found += drifted
     stopping = [one for one in found if not one.allowed(settings)]
     if stopping:
         raise DataError(

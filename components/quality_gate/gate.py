@@ -98,17 +98,26 @@ def _not_made(metric, value, threshold, relation, note):
 def _retrieval_checks(
     settings: GateSettings, retrieval: dict
 ) -> Iterator[Check]:
-    models = retrieval["models"]
+    models = {
+        name: found["overall"] for name, found in retrieval["models"].items()
+    }
     queries = retrieval["queries"]
-    for key, baseline, threshold in (
+    compared = [
         ("recall@50", "popularity", settings.min_recall_at_50_over_popularity),
         ("recall@50", "item_knn", settings.min_recall_at_50_over_item_knn),
         ("ndcg@10", "popularity", settings.min_ndcg_at_10_over_popularity),
         ("ndcg@10", "item_knn", settings.min_ndcg_at_10_over_item_knn),
-    ):
+    ]
+    if "last_version" in retrieval:
+        models["last_version"] = retrieval["last_version"]
+        compared += [
+            ("recall@50", "last_version", settings.min_recall_at_50_over_last),
+            ("ndcg@10", "last_version", settings.min_ndcg_at_10_over_last),
+        ]
+    for key, baseline, threshold in compared:
         metric = f"retrieval.model.{key} / {baseline}.{key}"
-        own = _finite(models["model"]["overall"][key])
-        other = _finite(models[baseline]["overall"][key])
+        own = _finite(models["model"][key])
+        other = _finite(models[baseline][key])
         if own is None or other is None:
             yield Check(metric, None, threshold, "at least", False)
             continue

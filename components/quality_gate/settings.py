@@ -17,6 +17,9 @@ class GateSettings(Settings):
       min_recall_at_50_over_item_knn: Ratio, at least 0.
       min_ndcg_at_10_over_popularity: Ratio, at least 0.
       min_ndcg_at_10_over_item_knn: Ratio, at least 0.
+      min_recall_at_50_over_last: Ratio to the version that an update went on
+        with, on the update's span; at least 0.
+      min_ndcg_at_10_over_last: The same; at least 0.
       min_queries: Queries from which on retrieval is judged, at least 1.
       min_auc: Of each ranking head, 0 to 1.
       max_log_loss_over_prior: Ratio of each head's log loss to that of
@@ -31,6 +34,8 @@ class GateSettings(Settings):
     min_recall_at_50_over_item_knn: float = 1.0
     min_ndcg_at_10_over_popularity: float = 1.05
     min_ndcg_at_10_over_item_knn: float = 1.0
+    min_recall_at_50_over_last: float = 0.95
+    min_ndcg_at_10_over_last: float = 0.95
     min_queries: int = 100
     min_auc: float = 0.55
     max_log_loss_over_prior: float = 1.0
@@ -44,6 +49,8 @@ class GateSettings(Settings):
             "min_recall_at_50_over_item_knn",
             "min_ndcg_at_10_over_popularity",
             "min_ndcg_at_10_over_item_knn",
+            "min_recall_at_50_over_last",
+            "min_ndcg_at_10_over_last",
             "max_milliseconds",
         ):
             self.check(field, getattr(self, field) >= 0, "at least 0")

@@ -14,12 +14,13 @@ Parameter = tfx.dsl.components.Parameter
 
 
 @tfx.dsl.components.component
-def RetrievalEvaluator(  # noqa: N802
+def RetrievalEvaluator(  # noqa: N802, PLR0917
     model: InputArtifact[Model],
     examples: InputArtifact[Examples],
     evaluation: OutputArtifact[RetrievalEvaluation],
     settings: Parameter[str],
     code_digest: Parameter[str],
+    last_version: Parameter[str] = "",
 ):
     """Ranks the whole catalogue for held-out queries; see `run_evaluation`.
 
@@ -29,6 +30,8 @@ def RetrievalEvaluator(  # noqa: N802
       evaluation: Metrics of the model beside its baselines.
       settings: `RetrievalEvaluationSettings` as JSON.
       code_digest: Hash of the source, part of the cache key.
+      last_version: SavedModel of the version that training went on with, or
+        nothing.
     """
     del code_digest  # Only there to be part of the cache key.
     run_evaluation(
@@ -36,4 +39,5 @@ def RetrievalEvaluator(  # noqa: N802
         examples.uri,
         evaluation.uri,
         RetrievalEvaluationSettings.from_json(settings),
+        last_version,
     )

@@ -14,6 +14,7 @@ from components.retrieval_evaluator.evaluation import (
     make_slices,
     scores_of,
 )
+from components.retrieval_evaluator.last_version import ask_last_version
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
 from schema.errors import DataError
@@ -24,6 +25,7 @@ def run_evaluation(
     examples_uri: str,
     output_dir: str,
     settings: RetrievalEvaluationSettings,
+    last_version: str = "",
 ) -> dict:
     """Writes `metrics.json` and `examples.json`.
 
@@ -32,6 +34,8 @@ def run_evaluation(
       examples_uri: Folder of raw behaviour examples.
       output_dir: Where to write.
       settings: What is evaluated.
+      last_version: SavedModel of the version that training went on with; it
+        is asked the same queries.
 
     Returns:
       What `metrics.json` holds.
@@ -97,6 +101,10 @@ def run_evaluation(
         ),
         "baselines": tuned.choices,
     }
+    if last_version:
+        report["last_version"] = ask_last_version(
+            last_version, eval_files, asked.positions, settings
+        )
     examples = _examples(
         asked, results, model.item_ids().numpy(), eval_files, settings
     )

@@ -6,14 +6,17 @@ from tfx import types
 from tfx.components import Trainer
 from tfx.components.trainer import executor
 from tfx.dsl.components.base import executor_spec
+from tfx.orchestration import data_types
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types import standard_component_specs as specs
-from tfx.types.component_spec import ChannelParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components.artifacts import TextVectors
 
+# Parameter and key of `custom_config`: the last version's `model_run`.
+WARM_START_KEY = "warm_start"
 ITEM_TRANSFORM_GRAPH_KEY = "item_transform_graph"
 TRANSFORMED_ITEMS_KEY = "transformed_items"
 TEXT_VECTORS_KEY = "text_vectors"
@@ -48,9 +51,13 @@ def folders_of(input_dict: dict[str, list[types.Artifact]]) -> dict[str, str]:
 
 
 class RecommenderTrainerSpec(specs.TrainerSpec):
-    """The Trainer's specification with three more inputs."""
+    """The Trainer's specification with three more inputs and a path."""
 
     INPUTS = {**specs.TrainerSpec.INPUTS, **INPUTS}
+    PARAMETERS = {
+        **specs.TrainerSpec.PARAMETERS,
+        WARM_START_KEY: ExecutionParameter(type=str, optional=True),
+    }
 
 
 class RecommenderTrainerExecutor(executor.GenericExecutor):
@@ -62,6 +69,10 @@ class RecommenderTrainerExecutor(executor.GenericExecutor):
             **(fn_args.custom_config or {}),
             **folders_of(input_dict),
         }
+        if exec_properties.get(WARM_START_KEY):
+            fn_args.custom_config[WARM_START_KEY] = exec_properties[
+                WARM_START_KEY
+            ]
         return fn_args
 
 
@@ -80,6 +91,10 @@ class RecommenderTrainer(Trainer):
       text_vectors: `TextVectors` of items and queries.
       custom_config: What else `run_fn` reads: settings, code digest.
       hyperparameters: That a Tuner found, if there is one.
+      warm_start: Folder of the `model_run` of the version that training goes
+        on with, or a runtime parameter of one; None trains anew. A path and
+        no input, so that no Resolver is needed, which open-source Kubeflow
+        Pipelines cannot run.
       train_args: As the Trainer has it.
       eval_args: As the Trainer has it.
     """
@@ -98,6 +113,7 @@ class RecommenderTrainer(Trainer):
         text_vectors: types.BaseChannel,
         custom_config: dict[str, Any],
         hyperparameters: types.BaseChannel | None = None,
+        warm_start: str | data_types.RuntimeParameter | None = None,
         train_args: trainer_pb2.TrainArgs | None = None,
         eval_args: trainer_pb2.EvalArgs | None = None,
     ):
@@ -110,6 +126,7 @@ class RecommenderTrainer(Trainer):
             text_vectors=text_vectors,
             hyperparameters=hyperparameters,
             custom_config=json_utils.dumps(custom_config),
+            warm_start=warm_start,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
             model=types.Channel(type=standard_artifacts.Model),

@@ -63,7 +63,10 @@ def metadata(tmp_path):
         recorder.run(
             "Trainer",
             {"examples": data},
-            {"model": model},
+            {
+                "model": model,
+                "model_run": recorder.artifact("ModelRun", f"/run/{number}"),
+            },
             custom_config=f"config {number}",
         )
         recorder.run("ItemIndex", {"model": model}, {"index": index})
@@ -98,3 +101,9 @@ def test_what_is_not_known_is_named(metadata, tmp_path):
         read_lineage(metadata, "77")
     with pytest.raises(DataError, match=r"gone\.db is missing"):
         read_lineage(tmp_path / "gone.db", "1001")
+
+
+def test_the_trainer_s_run_is_found_beside_its_model(metadata):
+    for number in ("1", "2"):
+        lineage = read_lineage(metadata, f"100{number}")
+        assert str(lineage.model_run_dir) == f"/run/{number}"

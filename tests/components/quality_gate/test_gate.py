@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -167,3 +168,24 @@ def test_settings_name_the_field():
     with pytest.raises(SettingsError, match="max_log_loss_over_prior"):
         GateSettings(max_log_loss_over_prior=0.0)
     assert GateSettings.from_json(SETTINGS.to_json()) == SETTINGS
+
+
+def test_an_update_is_held_against_the_version_it_went_on_with():
+    settings = dataclasses.replace(
+        SETTINGS, min_recall_at_50_over_last=0.95, min_ndcg_at_10_over_last=0.95
+    )
+
+    def against(recall, ndcg, queries=500):
+        last = {"recall@50": recall, "ndcg@10": ndcg}
+        found = GOOD["retrieval"] | {"queries": queries, "last_version": last}
+        return [check.metric for check in failed(settings, retrieval=found)]
+
+    # The model has 0.3 and 0.1.
+    assert against(0.31, 0.104) == []
+    assert against(0.32, 0.104) == [
+        "retrieval.model.recall@50 / last_version.recall@50"
+    ]
+    assert against(0.31, 0.2) == [
+        "retrieval.model.ndcg@10 / last_version.ndcg@10"
+    ]
+    assert against(0.32, 0.2, queries=99) == []

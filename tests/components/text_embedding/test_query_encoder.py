@@ -11,7 +11,7 @@ from components.text_embedding.pipeline import run_text_embedding
 from models.item_table import read_text_vectors
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings
-from models.training.trainer import _text_encoder
+from models.training.encoders import text_encoder
 from schema.errors import DataError
 from schema.settings import SettingsError
 from tests.components.text_embedding.inputs import write_inputs
@@ -81,7 +81,7 @@ def test_each_role_has_its_encoder(tmp_path, large, small):
     assert (about["seq_length"], about["query"]["seq_length"]) == (5, 128)
 
     # The model that is trained on these vectors carries both.
-    pair = _text_encoder(about)
+    pair = text_encoder(about)
     texts = tf.constant([[ITEMS["i1"], ""], ["键盘", ITEMS["i1"]]])
     for role, encoder in (("item", of_items), ("query", of_queries)):
         np.testing.assert_allclose(

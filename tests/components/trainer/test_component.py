@@ -61,7 +61,8 @@ def artifact(kind, uri, splits=""):
     return [made]
 
 
-def test_run_fn_finds_the_folder_of_every_input(tmp_path):
+@pytest.mark.parametrize("warm_start", ["", "/last/model_run/3"])
+def test_run_fn_finds_the_folder_of_every_input(tmp_path, warm_start):
     inputs = {
         name: artifact(
             kind,
@@ -81,9 +82,11 @@ def test_run_fn_finds_the_folder_of_every_input(tmp_path):
             "train_args": '{"splits": ["train"]}',
             "eval_args": '{"splits": ["eval"]}',
             "custom_config": '{"model_settings": "{}"}',
+            **({"warm_start": warm_start} if warm_start else {}),
         },
     )
-    assert fn_args.custom_config == {
+    told = {"warm_start": warm_start} if warm_start else {}
+    assert fn_args.custom_config == told | {
         "model_settings": "{}",
         "transformed_examples": str(tmp_path / "examples"),
         "transformed_items": str(tmp_path / "transformed_items"),

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.training import fitting
+from models.training import callbacks
 
 DECAY = 0.5
 
@@ -31,14 +31,14 @@ def test_the_average_is_there_for_a_while_only():
     expected = 0.0
     for value in (1.0, 2.0, 3.0):
         expected = DECAY * expected + (1 - DECAY) * value
-    with fitting.averaged(model):
+    with callbacks.averaged(model):
         np.testing.assert_allclose(weight.numpy(), [[expected]])
     np.testing.assert_allclose(weight.numpy(), [[3.0]])
 
 
 def test_without_averaging_the_weights_stay_as_they_are():
     model = fitted(False, 3)
-    with fitting.averaged(model):
+    with callbacks.averaged(model):
         np.testing.assert_allclose(
             model.trainable_variables[0].numpy(), [[3.0]]
         )
@@ -51,7 +51,7 @@ def test_the_best_averages_are_what_is_kept():
     def validate(logs):
         return {"gain": next(found)}
 
-    keep = fitting.KeepBest(validate, "gain", 1, 5, 0.0)
+    keep = callbacks.KeepBest(validate, "gain", 1, 5, 0.0)
     keep.set_model(model)
     keep.on_epoch_end(0, {})
     weight = model.trainable_variables[0]

@@ -13,7 +13,7 @@ from models.settings import ModelSettings, TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
-from models.training import fitting
+from models.training import callbacks, fitting
 from models.training.live_text import LiveText
 from tests.encoders import CHARACTERS, write_tiny_bert
 
@@ -258,7 +258,7 @@ def test_towers_first_then_the_encoder_and_the_best_stays(shop, tmp_path):
 def test_an_encoder_that_gets_worse_is_put_back(shop):
     """The best may be what training went on from."""
     gains = iter([0.5, 0.4, 0.3])
-    keep_best = fitting.KeepBest(
+    keep_best = callbacks.KeepBest(
         lambda logs: {"val_gain": next(gains)},
         "val_gain",
         every=1,
