@@ -8,6 +8,7 @@ from cli import (
     bench_ads,
     bench_assistant,
     bench_cache,
+    bench_campaigns,
     bench_churn,
     bench_classify,
     bench_copywriting,
@@ -45,6 +46,7 @@ bench.add_command(bench_assistant.assistant)
 bench.add_command(bench_copywriting.copywriting)
 bench.add_command(bench_ads.ads)
 bench.add_command(bench_exploration.exploration)
+bench.add_command(bench_campaigns.campaigns)
 bench.add_command(bench_churn.churn)
 bench.add_command(bench_profile.profile)
 bench.add_command(bench_student.student)

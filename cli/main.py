@@ -27,6 +27,7 @@ COMMANDS = {
     "similar": "cli.ask:similar",
     "explain": "cli.explain:explain",
     "assist": "cli.assist:assist",
+    "campaigns": "cli.campaigns:campaigns",
     "churn": "cli.churn:churn",
     "profile": "cli.profile:profile",
     "classify": "cli.classify:classify",
