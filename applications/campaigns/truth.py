@@ -126,12 +126,12 @@ def _truth(source, rows, data):
             found[here, column] = join_chance(
                 truth.settings,
                 world.campaigns,
-                covered,
-                world.shoppers,
-                truth.tastes(int(day)),
-                users[here],
-                wanted[here],
-                np.full(len(here), campaign),
+                covered=covered,
+                shoppers=world.shoppers,
+                tastes=truth.tastes(int(day)),
+                users=users[here],
+                wanted=wanted[here],
+                campaign=np.full(len(here), campaign),
             )
     return found
 

@@ -33,6 +33,7 @@ def leaves_covered(campaigns: Campaigns, catalogue: Catalogue) -> np.ndarray:
 def join_chance(
     settings: MallSettings,
     campaigns: Campaigns,
+    *,
     covered: np.ndarray,
     shoppers: Shoppers,
     tastes: Tastes,

@@ -219,12 +219,12 @@ class Day:
         joins = join_chance(
             world.settings,
             world.campaigns,
-            self._covered,
-            world.shoppers,
-            self._tastes,
-            self.users[rows],
-            self._intent.of(rows).leaf,
-            campaign,
+            covered=self._covered,
+            shoppers=world.shoppers,
+            tastes=self._tastes,
+            users=self.users[rows],
+            wanted=self._intent.of(rows).leaf,
+            campaign=campaign,
         )
         viewed = np.ones(len(rows))
         for name, chance in (

@@ -4,6 +4,7 @@ The same graph makes them in training and in the servable.
 """
 
 import math
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +48,26 @@ NAMES = (
 )
 
 
+class Person(typing.NamedTuple):
+    """Persons at a moment.
+
+    Attributes:
+      query: float32 [B, d], query vectors.
+      history_rows: int32 [B, L], items of the history, oldest first, -1 for
+        none.
+      campaign_ids: string [B, J], what the person did with campaigns before,
+        "" for none.
+      campaign_types: string [B, J], `campaign_view` or `campaign_join`.
+      now: int64 [B], Unix seconds.
+    """
+
+    query: tf.Tensor
+    history_rows: tf.Tensor
+    campaign_ids: tf.Tensor
+    campaign_types: tf.Tensor
+    now: tf.Tensor
+
+
 class CampaignFeatures(tf.Module):
     """Makes a row of features of each person and campaign."""
 
@@ -82,37 +103,24 @@ class CampaignFeatures(tf.Module):
             share.astype(np.float32), trainable=False, name="share"
         )
 
-    def __call__(
-        self,
-        query: tf.Tensor,
-        history_rows: tf.Tensor,
-        campaign_ids: tf.Tensor,
-        campaign_types: tf.Tensor,
-        now: tf.Tensor,
-        popularity: tf.Tensor,
-    ) -> tf.Tensor:
+    def __call__(self, person: Person, popularity: tf.Tensor) -> tf.Tensor:
         """Makes the features.
 
         Args:
-          query: float32 [B, d], query vectors.
-          history_rows: int32 [B, L], items of the history, oldest first, -1
-            for none.
-          campaign_ids: string [B, J], what the person did with campaigns
-            before, "" for none.
-          campaign_types: string [B, J], `campaign_view` or `campaign_join`.
-          now: int64 [B], Unix seconds.
+          person: Who is asked about, and when.
           popularity: float32 [B or 1, C, heads], logits of the share of
             viewers who took part until then.
 
         Returns:
           float32 [B, C, len(NAMES)].
         """
-        batch, count = tf.shape(query)[0], tf.shape(self.share)[0]
+        now = person.now
+        batch, count = tf.shape(now)[0], tf.shape(self.share)[0]
         columns = [
-            *self._of_towers(query),
-            *self._of_history(history_rows),
+            *self._of_towers(person.query),
+            *self._of_history(person.history_rows),
             *self._of_campaigns(now),
-            *self._of_past(campaign_ids, campaign_types),
+            *self._of_past(person.campaign_ids, person.campaign_types),
             *tf.unstack(popularity, len(HEADS), axis=2),
             *tf.unstack(
                 tf.one_hot(self.table.kind, len(CAMPAIGN_KINDS)), axis=1

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.campaigns import scorer as scoring
-from models.campaigns.features import HEADS, CampaignFeatures
+from models.campaigns.features import HEADS, CampaignFeatures, Person
 from models.campaigns.table import CampaignTable
 from models.index.exact import LOWEST, best_rows
 from models.requests import HISTORY_NAMES, REQUEST, pack_history
@@ -136,14 +136,14 @@ class CampaignRecommender(tf.Module):
             self._max_history,
         )
         query = tf.ensure_shape(self.model.query_vectors(request), [None, None])
-        return self.features(
-            query,
-            self._rows_of(request[HISTORY_NAMES[0]]),
-            inputs[CAMPAIGN_IDS],
-            inputs[CAMPAIGN_TYPES],
-            inputs["timestamp"],
-            popularity,
+        person = Person(
+            query=query,
+            history_rows=self._rows_of(request[HISTORY_NAMES[0]]),
+            campaign_ids=inputs[CAMPAIGN_IDS],
+            campaign_types=inputs[CAMPAIGN_TYPES],
+            now=inputs["timestamp"],
         )
+        return self.features(person, popularity)
 
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)

@@ -67,12 +67,12 @@ def test_chances_by_hand():
         return join_chance(
             settings,
             campaigns,
-            covered,
-            shoppers,
-            tastes,
-            np.array([0]),
-            np.array([wanted]),
-            np.array([coupon]),
+            covered=covered,
+            shoppers=shoppers,
+            tastes=tastes,
+            users=np.array([0]),
+            wanted=np.array([wanted]),
+            campaign=np.array([coupon]),
         )[0]
 
     # 4 (1/8 - .15) + 1.5 (.45 - .25) + 2 (discount - .17), and 1.2 if wanted.

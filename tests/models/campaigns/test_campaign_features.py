@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.campaigns.features import NAMES, CampaignFeatures
+from models.campaigns.features import NAMES, CampaignFeatures, Person
 from models.campaigns.table import CampaignColumns, CampaignTable
 
 HOUR = 3600
@@ -30,19 +30,23 @@ def made():
     features = CampaignFeatures(table, vectors, match)
     log2, none = np.log(2.0), tf.constant([[""]])
     told = features(
-        tf.constant([[log2, 0.0]], tf.float32),
-        tf.constant([[2, -1, 0]]),
-        tf.constant([["c1", "c1", "c2"]]),
-        tf.constant([["campaign_view", "campaign_join", "campaign_view"]]),
-        tf.constant([NOW], tf.int64),
+        Person(
+            tf.constant([[log2, 0.0]], tf.float32),
+            tf.constant([[2, -1, 0]]),
+            tf.constant([["c1", "c1", "c2"]]),
+            tf.constant([["campaign_view", "campaign_join", "campaign_view"]]),
+            tf.constant([NOW], tf.int64),
+        ),
         tf.constant([[[0.1, 0.2], [0.3, 0.4]]]),
     )
     newcomer = features(
-        tf.zeros([1, 2]),
-        tf.constant([[-1]]),
-        none,
-        none,
-        tf.constant([NOW], tf.int64),
+        Person(
+            tf.zeros([1, 2]),
+            tf.constant([[-1]]),
+            none,
+            none,
+            tf.constant([NOW], tf.int64),
+        ),
         tf.zeros([1, 2, 2]),
     )
     return told.numpy()[0], newcomer.numpy()[0]
