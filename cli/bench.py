@@ -19,6 +19,7 @@ from cli import (
     bench_intent,
     bench_items,
     bench_off_policy,
+    bench_personal_search,
     bench_profile,
     bench_quality,
     bench_ranking,
@@ -48,6 +49,7 @@ bench.add_command(bench_ads.ads)
 bench.add_command(bench_exploration.exploration)
 bench.add_command(bench_campaigns.campaigns)
 bench.add_command(bench_churn.churn)
+bench.add_command(bench_personal_search.personal_search)
 bench.add_command(bench_profile.profile)
 bench.add_command(bench_student.student)
 bench.add_command(bench_tuning.fine_tuning)
