@@ -11,6 +11,7 @@ from cli import (
     bench_campaigns,
     bench_churn,
     bench_classify,
+    bench_context,
     bench_copywriting,
     bench_explanations,
     bench_exploration,
@@ -49,6 +50,7 @@ bench.add_command(bench_ads.ads)
 bench.add_command(bench_exploration.exploration)
 bench.add_command(bench_campaigns.campaigns)
 bench.add_command(bench_churn.churn)
+bench.add_command(bench_context.context)
 bench.add_command(bench_personal_search.personal_search)
 bench.add_command(bench_profile.profile)
 bench.add_command(bench_student.student)

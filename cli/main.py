@@ -37,6 +37,7 @@ COMMANDS = {
     "items": "cli.items:items",
     "ads": "cli.ads:ads",
     "explore": "cli.explore:explore",
+    "rules": "cli.rules:rules",
     "data": "cli.data:data",
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",
