@@ -49,8 +49,9 @@ def personal_search(
     check_folder(json_path)
     report = newest_report(runs, preset)
     with libraries_hushed(show=session.debug):
+        from applications.ads.preparation import read_truth
         from applications.figures import record_system
-        from benchmarks import personal_search as benchmark
+        from benchmarks.personal_search import comparison
         from pipeline import presets
         from pipeline.change_items import run_version
         from pipeline.lineage import read_lineage
@@ -61,7 +62,7 @@ def personal_search(
             run_version(report.values),
         )
         log, _ = run_parts.log_of(None, runs, report.preset)
-        result = benchmark.run(
+        result = comparison.run(
             servable=report.place("servable"),
             model_dir=lineage.model_dir,
             catalogue=lineage.servable.inputs["catalogue"] / "Split-all",
@@ -69,27 +70,35 @@ def personal_search(
             split=int(report.values["counts"]["split_timestamp"]),
             max_history=presets.by_name(report.preset).behavior_log.max_history,
             at_most=at_most,
+            truth=read_truth(run_parts.data_dir(runs, report)),
         )
         record_system(report.path, _system(result, report.preset))
     click.echo(f"{result['searches']:,} searches of {result['users']:,} users")
-    for name, told in result["models"].items():
-        low, high = told["interval"]
-        click.echo(
-            f"  {name:26} NDCG@10 {told['ndcg@10']:.4f} "
-            f"({low:.4f} to {high:.4f})"
-        )
-    for name, lead in result["leads"].items():
-        click.echo(
-            f"  {name}: {lead['mean']:+.4f} "
-            f"({lead['low']:+.4f} to {lead['high']:+.4f})"
-        )
+    _print(result)
+    if truth := result.get("truth"):
+        click.echo("by the mall's truth: how likely each item is clicked")
+        _print(truth)
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)
 
 
+def _print(told: dict) -> None:
+    for name, one in told["models"].items():
+        low, high = one["interval"]
+        click.echo(
+            f"  {name:26} NDCG@10 {one['ndcg@10']:.4f} "
+            f"({low:.4f} to {high:.4f})"
+        )
+    for name, lead in told["leads"].items():
+        click.echo(
+            f"  {name}: {lead['mean']:+.4f} "
+            f"({lead['low']:+.4f} to {lead['high']:+.4f})"
+        )
+
+
 def _system(result: dict, preset: str) -> "SystemFigures":
     from applications.figures import OURS, Figure, SystemFigures
-    from benchmarks.personal_search import PERSON
+    from benchmarks.personal_search.comparison import PERSON
 
     def named(values):
         return {OURS if n == PERSON else n: v for n, v in values.items()}
@@ -102,6 +111,11 @@ def _system(result: dict, preset: str) -> "SystemFigures":
             ),
         )
     ]
+    if truth := result.get("truth"):
+        values = {n: one["ndcg@10"] for n, one in truth["models"].items()}
+        figures.append(
+            Figure(metric="ndcg@10", values=named(values), part="by the truth")
+        )
     for part, told in result["slices"].items():
         values = {n: v for n, v in told.items() if n != "searches"}
         figures.append(

@@ -13,6 +13,7 @@ from models.campaigns.features import HEADS
 from schema.errors import DataError
 
 _LEAST_GAIN = 1e-5
+_LOSS = tf.keras.losses.BinaryCrossentropy()
 # Fewer say nothing.
 _LEAST_VIEWS = 30
 
@@ -22,7 +23,7 @@ class Fitted:
     """What training made.
 
     Attributes:
-      scorer: The network of the best pass.
+      scorer: The network.
       about: `views`, `took_part` by head, `penalty`, `epochs` and
         `validation_loss`.
     """
@@ -41,9 +42,10 @@ def fit(
     users: NDArray[np.int64],
     settings: CampaignSettings,
 ) -> Fitted:
-    """Trains a network for each penalty, and keeps the best.
+    """Trains a network with the penalty that cross-validation finds best.
 
-    Users held out tell which is best and when to stop.
+    Users are held out in turn and tell which penalty is best and after how
+    many passes; what is kept has then learned from all.
 
     Args:
       features: float32 [n, features], one row a view.
@@ -62,60 +64,73 @@ def fit(
         )
     distinct, user = np.unique(users, return_inverse=True)
     rng = np.random.default_rng(settings.seed)
-    held = (rng.random(len(distinct)) < settings.validation_share)[user]
-    if held.all() or not held.any():
-        held = np.zeros(len(users), bool)
-    told = held if held.any() else ~held
-    tried = [
-        _train(
-            (features[~held], took_part[~held]),
-            (features[told], took_part[told]),
-            penalty,
-            settings,
-        )
-        for penalty in settings.penalties
-    ]
-    best = min(tried, key=lambda one: one.about["validation_loss"])
-    return dataclasses.replace(
-        best,
-        about={
+    fold = (rng.permutation(len(distinct)) % settings.folds)[user]
+    found = []
+    for penalty in settings.penalties:
+        losses, epochs = [], []
+        for held in range(min(settings.folds, len(distinct))):
+            rest = fold != held
+            told = (features[~rest], took_part[~rest])
+            run = _Training(
+                (features[rest], took_part[rest]), penalty, settings
+            )
+            loss, passes = run.until_best(told, settings)
+            losses.append(loss * len(told[0]))
+            epochs.append(passes)
+        found.append((sum(losses) / len(users), penalty, epochs))
+    loss, penalty, epochs = min(found)
+    passes = int(np.median(epochs))
+    run = _Training((features, took_part), penalty, settings)
+    for _ in range(passes):
+        run.step()
+    return Fitted(
+        run.network,
+        {
             "views": len(users),
             "took_part": dict(
                 zip(HEADS, took_part.sum(0).tolist(), strict=True)
             ),
-            **best.about,
+            "penalty": penalty,
+            "epochs": passes,
+            "validation_loss": loss,
         },
     )
 
 
-def _train(learned, told, penalty, settings) -> Fitted:
-    tf.keras.utils.set_random_seed(settings.seed)
-    features, labels = (tf.constant(part, tf.float32) for part in learned)
-    asked, truth = (tf.constant(part, tf.float32) for part in told)
-    network = scorer.build_scorer(learned[0], settings.hidden, penalty)
-    optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
-    losses = tf.keras.losses.BinaryCrossentropy()
+class _Training:
+    """A network and the step that makes it better."""
 
-    @tf.function(autograph=False)
-    def step():
-        with tf.GradientTape() as tape:
-            loss = losses(labels, network(features, training=True))
-            loss += tf.add_n(network.losses)
-        variables = network.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return losses(truth, network(asked))
+    def __init__(self, learned, penalty, settings):
+        tf.keras.utils.set_random_seed(settings.seed)
+        features, labels = (tf.constant(part, tf.float32) for part in learned)
+        network = scorer.build_scorer(learned[0], settings.hidden, penalty)
+        optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
 
-    best, weights, waited, epochs = np.inf, network.get_weights(), 0, 0
-    while epochs < settings.max_epochs and waited < settings.patience:
-        loss = float(step())
-        epochs += 1
-        if loss < best - _LEAST_GAIN:
-            best, weights, waited = loss, network.get_weights(), 0
-        else:
-            waited += 1
-    network.set_weights(weights)
-    return Fitted(
-        network,
-        {"penalty": penalty, "epochs": epochs, "validation_loss": best},
-    )
+        @tf.function(autograph=False)
+        def step():
+            with tf.GradientTape() as tape:
+                loss = _LOSS(labels, network(features, training=True))
+                loss += tf.add_n(network.losses)
+            variables = network.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+        self.network = network
+        self.step = step
+
+    def until_best(self, told, settings) -> tuple[float, int]:
+        """Returns the least loss of what is told, and after which pass."""
+        asked, truth = (tf.constant(part, tf.float32) for part in told)
+
+        @tf.function(autograph=False)
+        def loss_of_told():
+            return _LOSS(truth, self.network(asked))
+
+        best, at, epoch = np.inf, 1, 0
+        while epoch < settings.max_epochs and epoch - at < settings.patience:
+            self.step()
+            epoch += 1
+            loss = float(loss_of_told())
+            if loss < best - _LEAST_GAIN:
+                best, at = loss, epoch
+        return best, at

@@ -24,8 +24,8 @@ class CampaignSettings(Settings):
       max_epochs: Passes over the views, all at once; at least 1.
       patience: Passes without gain that end the training; at least 1.
       learning_rate: Above 0.
-      validation_share: Of the users, who tell when to stop and which penalty
-        is best; above 0, below 1.
+      folds: Parts of the users that are held out in turn, to tell which
+        penalty is best and how many passes; at least 2.
       seed: Of all draws; at least 0.
     """
 
@@ -34,11 +34,11 @@ class CampaignSettings(Settings):
     max_past: int = 20
     prior_views: float = 20.0
     hidden: int = 8
-    penalties: tuple[float, ...] = (0.001, 0.01, 0.1)
-    max_epochs: int = 600
-    patience: int = 40
+    penalties: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    max_epochs: int = 400
+    patience: int = 20
     learning_rate: float = 0.01
-    validation_share: float = 0.25
+    folds: int = 4
     seed: int = 7
 
     def __post_init__(self):
@@ -56,9 +56,5 @@ class CampaignSettings(Settings):
             self.check(field, getattr(self, field) > 0, "above 0")
         fine = bool(self.penalties) and min(self.penalties) >= 0
         self.check("penalties", fine, "one or more, each at least 0")
-        self.check(
-            "validation_share",
-            0 < self.validation_share < 1,
-            "between 0 and 1, both excluded",
-        )
+        self.check("folds", self.folds >= 2, "at least 2")
         self.check("seed", self.seed >= 0, "at least 0")

@@ -35,7 +35,7 @@ class Source:
       model: The loaded trained model.
       items: Of it.
       columns: The campaigns.
-      text_match: float32 [N, C], cosines of texts.
+      text_match: float32 [N, C], cosines of texts less a campaign's mean.
       log: The events.
       persons: Of the log.
       views: All views of campaigns.
@@ -191,7 +191,9 @@ def _text_match(model, texts):
     if not of_items.shape[1]:
         # A model that was trained without text encodes to nothing.
         return np.zeros((len(of_items), len(texts)), np.float32)
-    return _unit(of_items) @ _unit(of_campaigns).T
+    match = _unit(of_items) @ _unit(of_campaigns).T
+    # Some texts are near to everything, which says nothing of a person.
+    return match - match.mean(0)
 
 
 def _unit(vectors):

@@ -26,6 +26,8 @@ from schema.errors import DataError
 
 _JOIN = HEADS.index("join")
 TRUTH = "truth"
+# Seconds after which the page that a search or a view opens is noted.
+_OPENED = 2
 CHANCE = "any that runs"
 
 
@@ -112,7 +114,7 @@ def _truth(source, rows, data):
     ]
     texts = np.asarray(events.session.texts.to_pylist(), object)
     when = events.timestamp[rows]
-    wanted = pages.wanted(texts[events.session.codes[rows]], when)
+    wanted = pages.wanted(texts[events.session.codes[rows]], when + _OPENED)
     names = np.asarray(events.users.to_pylist(), object)
     users = pages.rows("user", names[events.user[rows]])
     covered = leaves_covered(world.campaigns, world.catalogue)

@@ -84,7 +84,7 @@ class CampaignFeatures(tf.Module):
           vectors: float32 [N, d], items as retrieval scores them: the dot
             product with a query vector is the logit of the next choice.
           text_match: float32 [N, C], cosine of an item's text and a
-            campaign's; 0 where one has none.
+            campaign's less the campaign's mean; 0 where there is none.
         """
         super().__init__(name="campaign_features")
         self.table = table
@@ -95,7 +95,9 @@ class CampaignFeatures(tf.Module):
         members = table.members.numpy()
         inside = members.astype(np.float32)
         size = np.maximum(inside.sum(0), 1.0)
-        centres = (inside.T @ vectors) / size[:, np.newaxis]
+        # Against the middle of all items, so that a campaign of everything
+        # fits nobody better than another.
+        centres = (inside.T @ vectors) / size[:, np.newaxis] - vectors.mean(0)
         self.centres = tf.Variable(centres, trainable=False, name="centres")
         offered = table.in_stock.numpy()
         share = members[offered].sum(0) / max(int(offered.sum()), 1)

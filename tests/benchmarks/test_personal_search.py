@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.personal_search import Popular, find_searches, ndcg
+from benchmarks.personal_search.comparison import ndcg, true_ndcg
+from benchmarks.personal_search.methods import Popular
+from benchmarks.personal_search.searches import find_searches
 from models.serving_graph.item_table import CatalogueColumns
 from tests.shop_tables import at, read, write
 
@@ -51,6 +53,7 @@ def test_searches_and_what_was_chosen(tmp_path):
     found = find_searches(log, at(1) + 10)
     assert found.query.tolist() == ["鼠标", "耳机"]
     assert found.user.tolist() == [0, 1]
+    assert found.session.tolist() == ["s1", "s1"]
     assert (found.timestamp - at(1)).tolist() == [10, 60]
     assert found.chosen == [frozenset({"i1", "i2"}), frozenset({"i0"})]
     assert found.take(np.array([1])).query.tolist() == ["耳机"]
@@ -66,6 +69,16 @@ def test_ndcg_by_hand():
     )
     assert values.tolist() == pytest.approx(
         [(worth[0] + worth[2]) / (worth[0] + worth[1]), worth[9], 0, 0]
+    )
+
+
+def test_ndcg_by_truth():
+    worth = np.array([[0.5, 0.1, 0.2], [0.1, 0.1, 0.1]])
+    second, third = 1 / np.log2(3), 1 / np.log2(4)
+    values = true_ndcg([["c", "gone", "a"], ["a"]], ["a", "b", "c"], worth)
+    best = 0.5 + 0.2 * second + 0.1 * third
+    assert values.tolist() == pytest.approx(
+        [(0.2 + 0.5 * third) / best, 1 / (1 + second + third)]
     )
 
 

@@ -14,7 +14,7 @@ from tests import small_shop
 from tests.shop_tables import DAY, at, read, write
 
 assert models
-SETTINGS = CampaignSettings(penalties=(0.01,), max_epochs=150)
+SETTINGS = CampaignSettings(penalties=(0.01,), max_epochs=100, folds=2)
 REPORT = {"servable": {"version": "7", "path": "x"}}
 KINDS = ("电脑", "家电", "服饰")
 SPLIT = at(8)

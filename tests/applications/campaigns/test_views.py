@@ -191,7 +191,7 @@ def test_a_person_is_told_as_of_then(tmp_path):
         ("window_seconds", 0),
         ("prior_views", 0.0),
         ("penalties", ()),
-        ("validation_share", 1.0),
+        ("folds", 1),
     ],
 )
 def test_wrong_settings_are_named(field, value):

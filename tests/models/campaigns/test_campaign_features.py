@@ -62,7 +62,8 @@ def test_by_hand(made):
     expected = {
         "chance_in_scope": [0.8, 0.2],
         "lift_of_scope": [math.log(0.8 / (2 / 3)), math.log(0.2 / (1 / 3))],
-        "fit_of_vectors": [1.0, 0.0],
+        # The middle is (.5, 1.5): the centres lie at (.5, -1.5) and (-.5, 1.5).
+        "fit_of_vectors": [10**-0.5, -(10**-0.5)],
         # The latest step is in the first scope, the one before in the second;
         # half-lives of 2 and 16 steps.
         "recent_in_scope": [1 / (1 + 0.5**0.5), 1 - 1 / (1 + 0.5**0.5)],
