@@ -80,7 +80,7 @@ class Ruled:
                 f"at is {self.at}, before the user's last event at "
                 f"{request.timestamp}; allowed: that or later"
             )
-        told = {
+        told: dict[str, typing.Any] = {
             "timestamp": self.at,
             "scene": self.scene,
             "city": self.city,

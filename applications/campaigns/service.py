@@ -102,7 +102,8 @@ def train_and_push(
 ) -> Pushed:
     """Learns from the views before the split, and pushes the signature.
 
-    Campaigns that had ended by then are only known as past ones.
+    Campaigns that had ended by then are only known as past ones. The source
+    is used up: its model loses what is not served.
 
     Args:
       runs: Folder of all runs.

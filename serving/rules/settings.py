@@ -286,7 +286,9 @@ def _when(row: dict, reader: _Reader) -> When:
     lists = ("festivals", "weekdays", "cities", "devices", "scenes")
     fields = tuple(field.name for field in dataclasses.fields(When))
     reader.known(row, fields, "when.")
-    told = {name: reader.texts(row, name, "when.") for name in lists}
+    told: dict[str, typing.Any] = {
+        name: reader.texts(row, name, "when.") for name in lists
+    }
     for name in told["weekdays"]:
         if name not in WEEKDAYS:
             reader.fail("when.weekdays", name, ", ".join(WEEKDAYS))
@@ -308,8 +310,7 @@ def _when(row: dict, reader: _Reader) -> When:
     if first is not None and last is not None and last < first:
         reader.fail("when.last_day", last.isoformat(), f"{first} or later")
     return When(
-        **told,
-        **days,
+        **(told | days),
         hours=_hours(row.get("hours"), reader),
         first_day=first,
         last_day=last,

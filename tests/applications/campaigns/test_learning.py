@@ -1,107 +1,22 @@
 """From a log and a small shop's model to a pushed servable."""
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-import models
 from applications.campaigns import evaluation, learning, service, truth
 from applications.campaigns.settings import CampaignSettings
-from applications.campaigns.source import open_source
+from cli.main import main
 from models.campaigns.features import HEADS, NAMES
 from schema.errors import DataError
 from serving.in_process import Recommender
-from tests import small_shop
-from tests.shop_tables import DAY, at, read, write
+from tests.shop_tables import at
 
-assert models
-SETTINGS = CampaignSettings(penalties=(0.01,), max_epochs=100, folds=2)
 REPORT = {"servable": {"version": "7", "path": "x"}}
-KINDS = ("电脑", "家电", "服饰")
+SETTINGS = CampaignSettings()
 SPLIT = at(8)
-
-
-def _tables(folder):
-    """Users of three tastes; who likes the category joins its campaign."""
-    rng = np.random.default_rng(0)
-    events = []
-    for user in range(120):
-        taste = user % 3
-        name = f"u{user:03}"
-        for day in range(10):
-            when = at(day) + int(rng.integers(DAY // 2))
-            item = f"i{3 * rng.integers(100) + taste}"
-            campaign = int(rng.integers(3))
-            session = f"s{user}-{day}"
-            common = {"user_id": name, "session_id": session}
-            events += [
-                common
-                | {
-                    "event_type": "click",
-                    "item_id": item,
-                    "timestamp": when,
-                },
-                common
-                | {
-                    "event_type": "campaign_view",
-                    "campaign_id": f"c{campaign}",
-                    "timestamp": when + 60,
-                },
-            ]
-            if rng.random() < (0.8 if campaign == taste else 0.1):
-                events.append(
-                    common
-                    | {
-                        "event_type": "campaign_join",
-                        "campaign_id": f"c{campaign}",
-                        "timestamp": when + 61,
-                    }
-                )
-    items = [
-        {"item_id": name, "title": title}
-        for name, title in zip(
-            small_shop.ITEM_IDS, small_shop.TITLES, strict=True
-        )
-    ]
-    campaigns = [
-        {
-            "campaign_id": f"c{n}",
-            "title": f"{kind}满减",
-            "description": "",
-            "kind": "coupon",
-            "starts_at": at(0),
-            "ends_at": at(10),
-            "discount": 0.1,
-            "scope": [kind],
-        }
-        for n, kind in enumerate(KINDS)
-    ]
-    campaigns.append({**campaigns[0], "campaign_id": "old", "ends_at": at(5)})
-    return write(folder, events=events, items=items, campaigns=campaigns)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shop")
-    data = _tables(folder / "data")
-    small_shop.save_model(folder / "model")
-    small_shop.write_catalogue(folder / "catalogue")
-    return open_source(
-        data=data,
-        log=read(data),
-        model_dir=folder / "model",
-        catalogue=folder / "catalogue" / "Split-all",
-        split=SPLIT,
-        max_history=20,
-        settings=SETTINGS,
-    )
-
-
-@pytest.fixture(scope="module")
-def pushed(source, tmp_path_factory):
-    """Put before what takes functions off the model, so evaluated first."""
-    asked = evaluation.evaluate(source)
-    runs = tmp_path_factory.mktemp("runs")
-    return asked, runs, service.train_and_push(runs, "demo", REPORT, source)
 
 
 def test_who_joins_is_told_from_who_does_not(source, pushed):
@@ -141,6 +56,36 @@ def test_the_pushed_servable_orders_by_taste(source, pushed):
     assert not newcomer.known
     answer = model.campaigns(newcomer.request, 3)
     assert all(answer["campaign_ids"][0])
+
+
+def _campaigns(runs, *words):
+    words = ["campaigns", *words, "--runs", str(runs), "--json"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_command_asks_what_was_pushed(pushed):
+    _, runs, made = pushed
+    when = str(at(9))
+    told = _campaigns(runs, "--user", "u004", "--at", when, "--joined")
+    assert told["version"] == made.version
+    assert told["known_user"]
+    ids = [row["campaign_id"] for row in told["results"]]
+    assert ids[0] == "c1"
+    assert sorted(ids) == ["c0", "c1", "c2"]
+    first = told["results"][0]
+    assert first["title"] == "家电满减"
+    assert first["hours_left"] == 24.0
+    assert first["p_join"] > told["results"][1]["p_join"]
+    # What was joined before is left out unless it is asked for.
+    rest = _campaigns(runs, "--user", "u004", "--at", when)
+    assert "c1" not in [row["campaign_id"] for row in rest["results"]]
+    nobody = _campaigns(runs, "--user", "nobody", "--at", when, "--k", "2")
+    assert not nobody["known_user"]
+    assert len(nobody["results"]) == 2
+    over = _campaigns(runs, "--user", "u004", "--at", str(at(10)))
+    assert over["results"] == []
 
 
 def test_too_few_views_are_refused():
