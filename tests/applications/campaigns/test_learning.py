@@ -1,6 +1,7 @@
 """From a log and a small shop's model to a pushed servable."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from cli.main import main
 from models.campaigns.features import HEADS, NAMES
 from schema.errors import DataError
 from serving.in_process import Recommender
+from serving.model_server.server import ModelServer
+from serving.model_server.settings import ServerSettings
 from tests.shop_tables import at
 
 REPORT = {"servable": {"version": "7", "path": "x"}}
@@ -86,6 +89,32 @@ def test_the_command_asks_what_was_pushed(pushed):
     assert len(nobody["results"]) == 2
     over = _campaigns(runs, "--user", "u004", "--at", str(at(10)))
     assert over["results"] == []
+
+
+def test_a_model_server_serves_it_as_a_model_of_its_own(pushed):
+    _, runs, made = pushed
+    server = ModelServer(
+        ServerSettings(
+            port=0,
+            model_name="campaigns",
+            model_base_path=str(pathlib.Path(made.path).parent),
+        )
+    )
+    server.start()
+    try:
+        words = ["--user", "u004", "--at", str(at(9)), "--joined"]
+        there = f"localhost:{server.port}"
+        told = _campaigns(runs, *words, "--server", there)
+        here = _campaigns(runs, *words)
+    finally:
+        server.stop()
+    assert told["version"] == made.version
+    assert [row["campaign_id"] for row in told["results"]] == [
+        row["campaign_id"] for row in here["results"]
+    ]
+    assert told["results"][0]["p_join"] == pytest.approx(
+        here["results"][0]["p_join"], abs=1e-5
+    )
 
 
 def test_too_few_views_are_refused():
