@@ -109,7 +109,9 @@ def _train(runs: pathlib.Path, report: "RunReport", settings, log) -> "Pushed":
     source = service.open_run(
         runs, report.preset, report.values, settings, log=log
     )
-    pushed = service.train_and_push(runs, report.preset, report.values, source)
+    pushed = service.push(
+        runs, report.preset, report.values, source, service.learn(source)
+    )
     about = pushed.about
     parts = ", ".join(f"{n:,} {name}" for name, n in about["took_part"].items())
     click.echo(

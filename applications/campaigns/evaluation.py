@@ -46,12 +46,8 @@ def evaluate(source: Source) -> Asked:
     Raises:
       DataError: There are too few views on one of the sides.
     """
-    early = source.views.timestamp < source.split
-    # What comes of a view must be known before the split, too.
-    settled = (
-        source.views.timestamp + source.settings.window_seconds < source.split
-    )
-    learned, told = source.views.take(settled), source.views.take(~early)
+    learned = source.settled_views()
+    told = source.views.take(source.views.timestamp >= source.split)
     if not len(told):
         raise DataError(
             "nobody looked at a campaign after the split; there is nothing "

@@ -1,4 +1,4 @@
-"""Trains on a run, and pushes the servable of campaigns beside its model."""
+"""Learns from a run, and pushes the servable of campaigns beside its model."""
 
 import dataclasses
 import json
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from applications import run_inputs
 from applications.campaigns import learning
+from applications.campaigns.learning import Fitted
 from applications.campaigns.persons import Persons
 from applications.campaigns.settings import CampaignSettings
 from applications.campaigns.source import Source, open_source
@@ -97,32 +98,43 @@ def open_run(
     )
 
 
-def train_and_push(
-    runs: pathlib.Path, preset: str, report: dict, source: Source
-) -> Pushed:
-    """Learns from the views before the split, and pushes the signature.
+def learn(source: Source) -> Fitted:
+    """Learns from the views before the split.
 
-    Campaigns that had ended by then are only known as past ones. The source
-    is used up: its model loses what is not served.
+    Raises:
+      DataError: There are too few, or nobody took part.
+    """
+    settled = source.settled_views()
+    return learning.fit(
+        source.view_features(settled),
+        settled.took_part,
+        settled.user,
+        source.settings,
+    )
+
+
+def push(
+    runs: pathlib.Path,
+    preset: str,
+    report: dict,
+    source: Source,
+    fitted: Fitted,
+) -> Pushed:
+    """Pushes the signature beside the model of a run.
+
+    Campaigns that had ended by the split are only known as past ones. The
+    source is used up: its model loses what is not served.
 
     Args:
       runs: Folder of all runs.
       preset: Whose run.
       report: What its `report.json` says.
       source: Of the run.
+      fitted: What was learned from it.
 
     Raises:
-      DataError: There are too few views, or all campaigns are over.
+      DataError: All campaigns are over.
     """
-    settled = source.views.take(
-        source.views.timestamp + source.settings.window_seconds < source.split
-    )
-    fitted = learning.fit(
-        source.view_features(settled),
-        settled.took_part,
-        settled.user,
-        source.settings,
-    )
     ends = source.columns.ends_at
     rows = np.flatnonzero((ends == 0) | (ends > source.split))
     if not len(rows):

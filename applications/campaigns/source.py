@@ -116,6 +116,11 @@ class Source:
             )
         return np.concatenate(made)
 
+    def settled_views(self) -> Views:
+        """Returns the views whose outcome was known before the split."""
+        known_at = self.views.timestamp + self.settings.window_seconds
+        return self.views.take(known_at < self.split)
+
     def view_features(self, chosen: Views) -> NDArray[np.float32]:
         """Returns those of views and their own campaigns, [n, features]."""
         made = self.features(chosen.user, chosen.timestamp)

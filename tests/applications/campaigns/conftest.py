@@ -13,7 +13,7 @@ from tests import small_shop
 from tests.shop_tables import DAY, at, read, write
 
 assert models
-SETTINGS = CampaignSettings(penalties=(0.01,), max_epochs=100, folds=2)
+SETTINGS = CampaignSettings(penalties=(0.01,), max_epochs=60, folds=2)
 REPORT = {"servable": {"version": "7", "path": "x"}}
 KINDS = ("电脑", "家电", "服饰")
 SPLIT = at(8)
@@ -108,4 +108,4 @@ def pushed(source, shop_folder):
     latest = runs / "demo" / "latest"
     latest.mkdir()
     (latest / "report.json").write_text(json.dumps(REPORT), "utf-8")
-    return asked, runs, service.train_and_push(runs, "demo", REPORT, source)
+    return asked, runs, service.push(runs, "demo", REPORT, source, asked.fitted)
