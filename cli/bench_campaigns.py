@@ -106,13 +106,18 @@ def _system(result: dict, preset: str) -> "SystemFigures":
                     )
                 )
         for part, one in told.get("visits", {}).items():
-            figures.append(
-                Figure(
-                    metric="joins of the first",
-                    values=one["joins"],
-                    part=f"{words}, {part}",
-                )
-            )
+            for metric, key in (
+                ("join auc, truth", "auc"),
+                ("joins of the first", "joins"),
+            ):
+                if key in one:
+                    figures.append(
+                        Figure(
+                            metric=metric,
+                            values=one[key],
+                            part=f"{words}, {part}",
+                        )
+                    )
     return SystemFigures(
         name="campaigns",
         title="Campaigns",
@@ -137,15 +142,17 @@ def _print(result: dict) -> None:
                 )
                 _line(one["models"])
         for part, one in told.get("visits", {}).items():
+            click.echo(f" {one['visits']} visits, {part}: AUC of joins")
+            _line(one["auc"])
+            if "lead" not in one:
+                continue
             low, high = one["lead"]["interval"]
             click.echo(
-                f" {one['visits']} visits, {part}: joins of what is shown "
-                f"first, ahead of popularity by {one['lead']['joins']:+.4f} "
+                f"  joins of what is shown first on {one['choices']} visits, "
+                f"ahead of popularity by {one['lead']['joins']:+.4f} "
                 f"({low:+.4f} to {high:+.4f})"
             )
             _line(one["joins"])
-            click.echo("  AUC over all that run")
-            _line(one["auc"])
 
 
 def _line(figures: dict[str, float]) -> None:

@@ -146,13 +146,13 @@ def figures(visits: Visits, kinds: list[str]) -> dict:
       kinds: Of the campaigns.
 
     Returns:
-      By `all` and kind, of the visits with two such campaigns or more:
-      `visits`; `auc` by method, of joins drawn by their chance, over all
-      running campaigns; `joins`, the mean chance that the campaign shown is
-      joined, where each method shows its first; and `lead` over popularity
-      of those, with a 95 % interval from drawing users.
+      By `all` and kind: `visits` on which one such runs and `auc` by method,
+      of joins drawn by their chance, over all of them that run. Of `choices`,
+      the visits on which two or more run: `joins`, the mean chance that the
+      campaign shown is joined, where each method shows its first; and `lead`
+      over popularity of those, with a 95 % interval from drawing users.
     """
-    told = {}
+    told: dict[str, dict] = {}
     parts = {"all": np.ones(len(kinds), bool)}
     parts |= {
         name: np.array([kind == name for kind in kinds])
@@ -160,31 +160,40 @@ def figures(visits: Visits, kinds: list[str]) -> dict:
     }
     for name, part in parts.items():
         choice = visits.running & part
-        some = choice.sum(1) >= 2
-        if not some.any():
+        if not choice.any():
             continue
-        choice, truth = choice[some], visits.truth[some]
-        scores = {n: values[some] for n, values in visits.scores.items()}
-        shown = {
-            method: _first(np.where(choice, values, -np.inf), truth)
-            for method, values in {**scores, TRUTH: truth}.items()
-        }
-        shown[CHANCE] = (truth * choice).sum(1) / choice.sum(1)
-        gap = paired_difference(
-            shown[OURS], shown[POPULARITY], visits.user[some]
-        )
         told[name] = {
-            "visits": int(some.sum()),
+            "visits": int(choice.any(1).sum()),
             "auc": {
-                method: _expected_auc(truth[choice], values[choice])
-                for method, values in {**scores, TRUTH: truth}.items()
+                method: _expected_auc(visits.truth[choice], values[choice])
+                for method, values in {
+                    **visits.scores,
+                    TRUTH: visits.truth,
+                }.items()
             },
-            "joins": {
-                method: float(values.mean()) for method, values in shown.items()
-            },
-            "lead": {"joins": gap.mean, "interval": [gap.low, gap.high]},
         }
+        some = choice.sum(1) >= 2
+        if some.any():
+            told[name] |= _choices(visits, choice, some)
     return told
+
+
+def _choices(visits, choice, some):
+    """What showing each method's first brings on some visits."""
+    choice, truth = choice[some], visits.truth[some]
+    shown = {
+        method: _first(np.where(choice, values[some], -np.inf), truth)
+        for method, values in {**visits.scores, TRUTH: visits.truth}.items()
+    }
+    shown[CHANCE] = (truth * choice).sum(1) / choice.sum(1)
+    gap = paired_difference(shown[OURS], shown[POPULARITY], visits.user[some])
+    return {
+        "choices": int(some.sum()),
+        "joins": {
+            method: float(values.mean()) for method, values in shown.items()
+        },
+        "lead": {"joins": gap.mean, "interval": [gap.low, gap.high]},
+    }
 
 
 def _first(scores, truth):
