@@ -60,7 +60,8 @@ class Answer:
     Attributes:
       preset: Whose model answered.
       version: Of the model.
-      asked: What was asked: `user_id`, `query` or `item_id`.
+      asked: What was asked: `user_id`, `query` or `item_id`; `rules`, the
+        names of those that hold, where there are any.
       user: The user's history; None without a user or for an unknown one.
       hits: Best first.
       about: Items that the lines above the table name: the last of the
@@ -160,6 +161,8 @@ def _heading(answer: Answer) -> list[str]:
     lines = [f"{answer.preset} · version {answer.version}"]
     if query := answer.asked.get("query"):
         lines.append(f"search: {query}")
+    if "rules" in answer.asked:
+        lines.append(f"rules: {answer.asked['rules'] or 'none holds'}")
     if item_id := answer.asked.get("item_id"):
         item = answer.about.get(item_id, Item(item_id=item_id))
         lines.append(f"like {item_id}: {_name(item)}")

@@ -5,7 +5,8 @@ import typing
 
 import click
 
-from cli import options
+from cli import options, run_parts
+from cli.ruled import Ruled, ruled
 
 if typing.TYPE_CHECKING:
     from cli.main import Session
@@ -43,6 +44,7 @@ def users(
         "daogou recommend --user u0042 --max-per-category 2 --explain",
         "daogou recommend --user 196 --k 20 --preset movielens --json",
         "daogou recommend --user u0042 --server localhost:8500",
+        "daogou recommend --user u0042 --at '2025-11-12 20:00' --scene home",
     )
 )
 @click.option(
@@ -51,6 +53,7 @@ def users(
 @options.how_many
 @options.only
 @options.page
+@ruled
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -63,6 +66,7 @@ def recommend(
     k: int,
     only: "Only",
     page: "Page",
+    ruled: Ruled,
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -76,12 +80,15 @@ def recommend(
     from cli.answers import print_answer
     from cli.reports import newest_report
 
+    report = newest_report(runs, preset)
     answer = asking.recommend(
-        newest_report(runs, preset),
+        report,
         user_id,
         k,
         only=only,
         page=page,
+        ruled=ruled,
+        data=run_parts.data_dir(runs, report),
         server=server,
         show_noise=session.debug,
     )
@@ -106,6 +113,7 @@ def recommend(
 @options.how_many
 @options.only
 @options.page
+@ruled
 @options.server
 @options.runs
 @options.preset_of_newest_run
@@ -119,6 +127,7 @@ def search(
     k: int,
     only: "Only",
     page: "Page",
+    ruled: Ruled,
     server: str,
     runs: pathlib.Path,
     preset: str | None,
@@ -132,13 +141,16 @@ def search(
     query = query.strip()
     if not query:
         raise click.BadParameter("it is empty", param_hint="QUERY")
+    report = newest_report(runs, preset)
     answer = asking.search(
-        newest_report(runs, preset),
+        report,
         query,
         user_id,
         k,
         only=only,
         page=page,
+        ruled=ruled,
+        data=run_parts.data_dir(runs, report),
         server=server,
         show_noise=session.debug,
     )

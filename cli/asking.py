@@ -15,7 +15,8 @@ from schema.errors import DataError
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from serving.requests import Only, Page
+    from cli.ruled import Ruled
+    from serving.requests import Only, Page, Request
 
 CHANCE = "p_"
 # What a hit says of its reason, and the model's name for it.
@@ -35,6 +36,8 @@ def recommend(
     *,
     only: "Only",
     page: "Page",
+    ruled: "Ruled",
+    data: pathlib.Path,
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -46,6 +49,8 @@ def recommend(
       k: How many.
       only: What alone may come back.
       page: How it is put together, and whether it gives reasons.
+      ruled: When, where, and under which rules.
+      data: Folder of the run's tables, which rules are about.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -57,14 +62,19 @@ def recommend(
     with libraries_hushed(show=show_noise):
         from serving import histories
 
-        request = histories.request(report.place("histories"), user_id)
+        request = ruled.request(
+            histories.request(report.place("histories"), user_id)
+        )
+        asked = {"user_id": user_id} | _holding(ruled, request)
         output = _ask(
             report,
             server,
-            lambda model: model.recommend(request, k, only=only, page=page),
+            lambda model: ruled.calls(model, data).recommend(
+                request, k, only=only, page=page
+            ),
         )
         catalogue = Catalogue(report.place("catalogue"))
-    return _answer(report, {"user_id": user_id}, user, output, catalogue)
+    return _answer(report, asked, user, output, catalogue)
 
 
 def search(
@@ -75,6 +85,8 @@ def search(
     *,
     only: "Only",
     page: "Page",
+    ruled: "Ruled",
+    data: pathlib.Path,
     server: str,
     show_noise: bool,
 ) -> Answer:
@@ -87,6 +99,8 @@ def search(
       k: How many.
       only: What alone may come back.
       page: How it is put together, and whether it gives reasons.
+      ruled: When, where, and under which rules.
+      data: Folder of the run's tables, which rules are about.
       server: host:port of a model server that answers; empty for the model
         in this process.
       show_noise: Let through what the libraries print.
@@ -98,16 +112,20 @@ def search(
     with libraries_hushed(show=show_noise):
         from serving import histories
 
-        request = histories.request(
-            report.place("histories"), user_id or NOBODY, query=query
+        request = ruled.request(
+            histories.request(
+                report.place("histories"), user_id or NOBODY, query=query
+            )
         )
+        asked = {"query": query} | _holding(ruled, request)
         output = _ask(
             report,
             server,
-            lambda model: model.search(request, k, only=only, page=page),
+            lambda model: ruled.calls(model, data).search(
+                request, k, only=only, page=page
+            ),
         )
         catalogue = Catalogue(report.place("catalogue"))
-    asked = {"query": query}
     if user_id:
         asked["user_id"] = user_id
     return _answer(report, asked, user, output, catalogue)
@@ -146,6 +164,12 @@ def similar(
             lambda model: model.similar([item_id], k, only=only),
         )
     return _answer(report, {"item_id": item_id}, None, output, catalogue)
+
+
+def _holding(ruled: "Ruled", request: "Request") -> dict[str, str]:
+    if ruled.rules is None:
+        return {}
+    return {"rules": ", ".join(ruled.holding(request))}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,6 +55,11 @@ def data() -> None:
     type=click.FloatRange(0, 1),
     help="Chance to leave for good after a visit in vain.  [0: nobody]",
 )
+@click.option(
+    "--joining-taste",
+    type=click.FloatRange(0, 5),
+    help="How far joining a campaign depends on taste.  [0: not at all]",
+)
 def generate(
     *,
     output: pathlib.Path,
@@ -63,6 +68,7 @@ def generate(
     days: int | None,
     seed: int | None,
     leaving: float | None,
+    joining_taste: float | None,
 ) -> None:
     """Simulate a Chinese mall: items, users, campaigns, events.
 
@@ -83,6 +89,9 @@ def generate(
         new_items_per_day=min(usual.new_items_per_day, max(most_new, 0)),
         seed=usual.seed if seed is None else seed,
         leaving=usual.leaving if leaving is None else leaving,
+        joining_taste=usual.joining_taste
+        if joining_taste is None
+        else joining_taste,
     )
     summary = generate_mall(settings, output)
     for table in TABLES:

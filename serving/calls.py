@@ -158,6 +158,33 @@ class TypedCalls(typing.Generic[AnswerT]):
             slice(1, 1 + len(item_ids)),
         )
 
+    def campaigns(
+        self,
+        request: Request,
+        k: int = 10,
+        past: Sequence[tuple[str, str]] = (),
+        exclude_campaign_ids: Iterable[str] = (),
+    ) -> AnswerT:
+        """Recommends campaigns that run at the request's time.
+
+        Of the servable of campaigns, which `daogou campaigns` pushes beside
+        the recommender's.
+
+        Args:
+          request: The user, and when.
+          k: How many.
+          past: What the user did with campaigns before, oldest first: ids and
+            `campaign_view` or `campaign_join`.
+          exclude_campaign_ids: What must not come back.
+
+        Raises:
+          DataError: The servable refuses; the message says what and why.
+          ServerError: A server was asked, and does not answer.
+        """
+        return self._ask(
+            "campaigns", campaigns(request, k, past, exclude_campaign_ids), k
+        )
+
     def _ask(
         self,
         signature: str,
@@ -213,6 +240,29 @@ def rank(request: Request, item_ids: Sequence[str]) -> Inputs:
     if not item_ids:
         raise DataError("rank: item_ids has no columns; send at least one")
     return _user(request) | {"item_ids": _array("item_ids", [["", *item_ids]])}
+
+
+def campaigns(
+    request: Request,
+    k: int,
+    past: Sequence[tuple[str, str]] = (),
+    exclude_campaign_ids: Iterable[str] = (),
+) -> Inputs:
+    """Returns the inputs of `campaigns`, for one user.
+
+    Raises:
+      DataError: A value is of another type than its input.
+    """
+    lists = {
+        "history_campaign_ids": [name for name, _ in past],
+        "history_campaign_types": [kind for _, kind in past],
+        "exclude_campaign_ids": exclude_campaign_ids,
+    }
+    return (
+        _user(request)
+        | {name: _array(name, [["", *v]]) for name, v in lists.items()}
+        | {"k": _array("k", [k])}
+    )
 
 
 def cut(

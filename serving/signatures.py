@@ -21,6 +21,7 @@ SIGNATURES = {
     "regress": "the ranking score of one item for each user, from tf.Examples",
     "embed_query": "the vectors of requests",
     "embed_item": "the vectors of items",
+    "campaigns": "campaigns that run, in order for a user",
 }
 INPUTS = {
     "history_item_ids": 'items of the last steps, oldest first, "" for none',
@@ -51,6 +52,9 @@ INPUTS = {
     "max_per_brand": "most items of one, 0 for any number",
     "max_per_shop": "most items of one, 0 for any number",
     "explain": "whether to give reasons",
+    "history_campaign_ids": 'campaigns seen or joined, oldest first, "" none',
+    "history_campaign_types": "what was done: campaign_view, campaign_join",
+    "exclude_campaign_ids": "what must not come back",
 }
 OUTPUTS = {
     "item_ids": 'best first, "" in slots that cannot be filled',
@@ -67,6 +71,10 @@ OUTPUTS = {
     "outputs": "ranking scores",
     "vectors": "for dot products, queries with items",
     "known": "whether there is such an item",
+    "campaign_ids": 'best first, "" in slots that cannot be filled',
+    "kinds": "coupon, flash_sale, festival or other",
+    "starts_at": "Unix seconds; 0 for one that has always been",
+    "ends_at": "Unix seconds, the first after it; 0 for one without end",
 }
 _CHANCE = "p_"
 

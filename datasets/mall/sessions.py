@@ -9,6 +9,7 @@ from datasets.mall.campaigns import Campaigns
 from datasets.mall.catalogue import Catalogue
 from datasets.mall.exposure import SCENES, Pages, Shelf
 from datasets.mall.intents import OWNED, Memory, Minds
+from datasets.mall.joining import join_chance, leaves_covered
 from datasets.mall.journal import blank
 from datasets.mall.queries import Queries
 from datasets.mall.randomness import choose_by_weight, generator
@@ -73,6 +74,7 @@ class Day:
         repeat = np.array([leaf.repeat_days for leaf in catalogue.leaves])
         self._repeat_days = repeat[catalogue.leaf]
         self._shelf = Shelf(world.settings, catalogue, world.campaigns, day)
+        self._covered = leaves_covered(world.campaigns, catalogue)
         self._seasons = relevance.season(catalogue, world.settings, day)
         self._minds = Minds(
             catalogue, shoppers, tastes, self._seasons, self._shelf
@@ -213,7 +215,22 @@ class Day:
             scene=SEARCH,
         )
         visited = scene == CAMPAIGN
-        for name, chance in (("campaign_view", 1.0), ("campaign_join", 0.22)):
+        world = self._world
+        joins = join_chance(
+            world.settings,
+            world.campaigns,
+            covered=self._covered,
+            shoppers=world.shoppers,
+            tastes=self._tastes,
+            users=self.users[rows],
+            wanted=self._intent.of(rows).leaf,
+            campaign=campaign,
+        )
+        viewed = np.ones(len(rows))
+        for name, chance in (
+            ("campaign_view", viewed),
+            ("campaign_join", joins),
+        ):
             chosen = visited & (self._rng.random(len(rows)) < chance)
             seen = rows[chosen]
             self._record(

@@ -40,6 +40,9 @@ class MallSettings(Settings):
       leaving: Chance that a shopper never comes back after a day on which the
         last visit did not end in a cart or an order; a quarter of it where it
         did. 0 (nobody ever leaves) to 1.
+      joining_taste: How far joining a campaign depends on what the shopper
+        likes, wants and can spend, a scale of the logit; 0 (all join with the
+        same chance) to 5. Other events stay as they are.
       truth_share: Share of impressions whose true click probability is
         written to the ground truth; 0 to 1.
     """
@@ -60,6 +63,7 @@ class MallSettings(Settings):
     num_bots: int = 3
     bot_events_per_hour: int = 300
     leaving: float = 0.0
+    joining_taste: float = 0.0
     truth_share: float = 0.1
 
     def __post_init__(self):
@@ -82,6 +86,7 @@ class MallSettings(Settings):
             ("num_bots", 0, 1000),
             ("bot_events_per_hour", 100, 3600),
             ("leaving", 0, 1),
+            ("joining_taste", 0, 5),
             ("truth_share", 0, 1),
         ):
             value = getattr(self, field)

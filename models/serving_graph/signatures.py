@@ -71,7 +71,7 @@ def signatures(
         ),
     }
     return {
-        name: _signature(method, required, optional, settings.default_k)
+        name: signature(method, required, optional, settings.default_k)
         for name, (method, required, optional) in parts.items()
     }
 
@@ -85,7 +85,17 @@ def save(
     )
 
 
-def _signature(method, required, optional, default_k):
+def signature(
+    method: Callable, required: dict, optional: dict, default_k: int
+) -> Callable:
+    """Makes a signature of a method that takes a dictionary.
+
+    Args:
+      method: Maps tensors by name to tensors by name.
+      required: Specifications of what a client must send.
+      optional: Of what it may leave out.
+      default_k: Where `k` is left out.
+    """
     unsent = defaults(optional, default_k)
 
     # SavedModel takes a signature's defaults from those of its function, in

@@ -1,0 +1,1 @@
+"""What the person adds to the words of a search."""

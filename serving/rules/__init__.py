@@ -1,0 +1,1 @@
+"""What a shop wants beside the model: filter and boost by time and place."""
