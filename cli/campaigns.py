@@ -7,7 +7,11 @@ import typing
 import click
 
 from cli import moments, options, run_parts
-from cli.terminal import libraries_hushed, output_console
+from cli.terminal import (
+    libraries_hushed,
+    output_console,
+    progress_console,
+)
 
 if typing.TYPE_CHECKING:
     from applications.campaigns.service import Person, Pushed
@@ -76,6 +80,8 @@ def campaigns(
     from cli.reports import newest_report
 
     report = newest_report(runs, preset)
+    # It goes on telling while the libraries are hushed.
+    console = progress_console()
     with libraries_hushed(show=session.debug):
         import models  # noqa: F401  (chooses the Keras before TensorFlow)
         from applications.campaigns import service
@@ -86,7 +92,7 @@ def campaigns(
         log, _ = run_parts.log_of(None, runs, report.preset)
         pushed = service.last_pushed(runs, report.preset, report.values)
         if train or pushed is None:
-            pushed = _train(runs, report, settings, log)
+            pushed = _train(runs, report, settings, log, console)
         from pipeline import presets
 
         length = presets.by_name(report.preset).behavior_log.max_history
@@ -103,7 +109,9 @@ def campaigns(
         _print(document, k)
 
 
-def _train(runs: pathlib.Path, report: "RunReport", settings, log) -> "Pushed":
+def _train(
+    runs: pathlib.Path, report: "RunReport", settings, log, console
+) -> "Pushed":
     from applications.campaigns import service
 
     source = service.open_run(
@@ -114,10 +122,10 @@ def _train(runs: pathlib.Path, report: "RunReport", settings, log) -> "Pushed":
     )
     about = pushed.about
     parts = ", ".join(f"{n:,} {name}" for name, n in about["took_part"].items())
-    click.echo(
+    console.print(
         f"learned from {about['views']:,} views of campaigns ({parts}); "
         f"pushed: {pushed.path}",
-        err=True,
+        markup=False,
     )
     return pushed
 
