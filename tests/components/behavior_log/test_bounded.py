@@ -1,5 +1,6 @@
 """One user's endless log: the newest events, in bounded memory."""
 
+import collections
 import tracemalloc
 
 import numpy as np
@@ -10,7 +11,11 @@ from components.behavior_log.bounded import gather_events
 from components.behavior_log.cleaning import TRAVELLING
 from components.behavior_log.settings import BehaviorLogSettings
 from components.catalogue import tables
-from tests.components.behavior_log.small_log import event, run
+from tests.components.behavior_log.small_log import (
+    event,
+    run,
+    write_table,
+)
 
 WHOLE = {"item": np.int32, "type": np.int8, "timestamp": int, "position": int}
 PART = 1000
@@ -101,6 +106,40 @@ def test_the_stage_reads_its_parts_one_by_one(tmp_path):
     )
     shard = tables.unpack(tables.read_bytes(f"{tmp_path}/shard-00003.arrow"))
     assert shard["timestamp"].to_pylist() == list(range(4500, 5000))
+
+
+def _shard_rows(folder, log):
+    """Returns how many events each reducer gets, one node's stages apart."""
+    folder.mkdir()
+    items = [{"item_id": f"i{n}"} for n in range(50)]
+    catalogue = write_table(folder / "catalogue", items)
+    work = stages.Work(str(folder))
+    ids = stages.ReadItemIds().process(*tables.example_files(catalogue))
+    stages.WriteItemIds(work).process((None, ids))
+    clean = stages.CleanEvents(work, BehaviorLogSettings(num_shards=4), b"")
+    clean.setup()
+    (path,) = tables.example_files(write_table(folder / "events", log))
+    rows: collections.Counter = collections.Counter()
+    for shard, packed in clean.process((0, path)):
+        rows[shard] += tables.unpack(packed).num_rows
+    return rows
+
+
+def test_an_item_with_most_events_fills_no_shard(tmp_path):
+    users = [f"u{n % 97}" for n in range(2000)]
+    even, hot = (
+        _shard_rows(
+            tmp_path / str(share),
+            [
+                event(user, "click", f"i{n % 50 * (n % 10 >= share)}", 1000 + n)
+                for n, user in enumerate(users)
+            ],
+        )
+        for share in (0, 9)
+    )
+    assert even == hot
+    assert even.total() == 2000
+    assert max(even.values()) < 2 * 2000 / 4
 
 
 def _log(hot):
