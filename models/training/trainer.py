@@ -347,6 +347,7 @@ def _fit_ranking(model, files, prepare, training, run_dir, *, checkpoints):
             .filter(later)
             .batch(training.ranking_batch)
         ),
+        sample=prepared(examples.batch(1)),
         prepare=prepared,
         steps=max(1, count // batch),
         settings=training,
