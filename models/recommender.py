@@ -67,6 +67,8 @@ class Recommender(tfrs.Model):
         super().__init__(name="recommender")
         self.settings = settings
         self.training_settings = training
+        # All devices return the figures of the whole batch; Keras sums them.
+        self.distribute_reduction_method = "first"
         self.items = items
         self.newest = newest
         item_features = tower_features(ITEM_FEATURES, "item")

@@ -93,7 +93,11 @@ class FunnelRanking(tf.keras.Model):
             layers.Dense(1, use_bias=False, name=n) for n in head_names
         ]
         self.head_bias = self.add_weight(
-            name="head_bias", shape=[len(head_names)], initializer="zeros"
+            name="head_bias",
+            shape=[len(head_names)],
+            initializer="zeros",
+            # Added to logits, which are of 32 bits.
+            experimental_autocast=False,
         )
         self.slots = layers.Embedding(
             POSITIONS + 1, len(head_names), "zeros", name="slots"

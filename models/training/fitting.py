@@ -114,6 +114,13 @@ def _make_variables(model, loss, batches, standing):
     A checkpoint wants variables to be put into; and several devices, each of
     which would make them in a thread of its own, would not begin where one
     device of the same seed does.
+
+    Args:
+      model: Compiled.
+      loss: Of a batch.
+      batches: Not those of the training: to begin them twice gives another
+        order the second time.
+      standing: Of the checkpoint, if there is one.
     """
     if standing is None and strategies.is_single(model.distribute_strategy):
         return
@@ -198,7 +205,7 @@ def fit_retrieval(
         settings.sequence_batch, count, strategy, "sequence_batch"
     )
     batches = _batches(sequences, count, batch, settings)
-    _make_variables(model, model.sequence_loss, batches, standing)
+    _make_variables(model, model.sequence_loss, sequences.batch(1), standing)
     if standing is not None:
         batches = batches.skip(standing.batches)
     keep_best = KeepBest(
@@ -279,6 +286,7 @@ def fit_ranking(
     batches: tf.data.Dataset,
     held_out: tf.data.Dataset,
     *,
+    sample: tf.data.Dataset,
     prepare: Callable[[tf.data.Dataset], tf.data.Dataset],
     steps: int,
     settings: TrainingSettings,
@@ -292,6 +300,7 @@ def fit_ranking(
       batches: For ever; `prepare` makes of them what
         `models.inputs.ranking_inputs` makes.
       held_out: Batches of other users, once, prepared.
+      sample: Of some examples, prepared; whichever they are.
       prepare: Of the batches, on the worker that takes them.
       steps: Batches in a pass.
       settings: Of the training.
@@ -330,7 +339,7 @@ def fit_ranking(
         agree=lambda value: strategies.chiefs(strategy, value),
     )
     standing = checkpoints.read("ranking")
-    _make_variables(model, model.loss_of_ranking, prepare(batches), standing)
+    _make_variables(model, model.loss_of_ranking, sample, standing)
     if standing is not None:
         batches = batches.skip(standing.batches)
     return _run(

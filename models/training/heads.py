@@ -92,6 +92,7 @@ def fit_heads(
             .filter(later)
             .batch(training.ranking_batch)
         ),
+        sample=prepared_batches(examples.batch(1)),
         prepare=prepared_batches,
         steps=max(1, count // batch),
         settings=training,
