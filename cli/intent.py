@@ -7,7 +7,7 @@ import typing
 
 import click
 
-from cli import options
+from cli import moments, options
 from cli.terminal import libraries_hushed
 
 if typing.TYPE_CHECKING:
@@ -26,13 +26,6 @@ _logs = click.option(
     metavar="PATH",
     help="A log in the contract's form, Parquet or CSV, or a folder of them; "
     "repeat it to merge several. The newest run's own by default.",
-)
-_at = click.option(
-    "--at",
-    type=click.IntRange(1),
-    default=None,
-    metavar="SECONDS",
-    help="As of when, Unix seconds; the end of the log by default.",
 )
 _users = click.option(
     "--users",
@@ -172,7 +165,7 @@ def train(
     show_default=True,
     help="Browsed items of each, the last ones.",
 )
-@_at
+@moments.as_of
 @_logs
 @_output
 @options.runs
@@ -184,7 +177,7 @@ def predict(
     *,
     users: int,
     items: int,
-    at: int | None,
+    as_of: int | None,
     logs: tuple[pathlib.Path, ...],
     output: pathlib.Path,
     runs: pathlib.Path,
@@ -197,7 +190,7 @@ def predict(
         trained, log = _trained(runs, report, logs)
         from applications.intent import job
 
-        made = job.predict(trained, log, _time(at, log), users, items)
+        made = job.predict(trained, log, _time(as_of, log), users, items)
     from applications.tables import write_table
 
     write_table(made, output)
@@ -212,7 +205,7 @@ def predict(
 )
 @_users
 @options.how_many
-@_at
+@moments.as_of
 @_logs
 @_output
 @options.runs
@@ -224,7 +217,7 @@ def recommend(
     *,
     users: int,
     k: int,
-    at: int | None,
+    as_of: int | None,
     logs: tuple[pathlib.Path, ...],
     output: pathlib.Path,
     runs: pathlib.Path,
@@ -242,7 +235,7 @@ def recommend(
         trained, log = _trained(runs, report, logs)
         from applications.intent import job, lists, steps
 
-        when = _time(at, log)
+        when = _time(as_of, log)
         predicted = job.predict(
             trained, log, when, users, trained.settings.browsed
         )
@@ -291,10 +284,10 @@ def _trained(
     return trained, log
 
 
-def _time(at: int | None, log: "pa.Table") -> int:
+def _time(as_of: int | None, log: "pa.Table") -> int:
     import pyarrow.compute as pc
 
-    return at or int(pc.max(log["timestamp"]).as_py()) + 1
+    return as_of or int(pc.max(log["timestamp"]).as_py()) + 1
 
 
 def _similar(report: "RunReport", trained: "Trained", walked, at: int):

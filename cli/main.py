@@ -38,6 +38,7 @@ COMMANDS = {
     "ads": "cli.ads:ads",
     "explore": "cli.explore:explore",
     "data": "cli.data:data",
+    "bundle": "cli.bundle:bundle",
     "encoder": "cli.encoder:encoder",
     "kubeflow": "cli.kubeflow:kubeflow",
     "bench": "cli.bench:bench",

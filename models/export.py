@@ -9,7 +9,7 @@ from models import features, inputs, new_items
 from models.cooccurrence import neighbours
 from models.ranking import order
 from models.recommender import Recommender
-from models.requests import request_spec
+from models.requests import request_spec, retrieved_spec
 
 # Nothing here branches on a tensor, and looking for it takes long.
 _traced = functools.partial(tf.function, autograph=False)
@@ -88,10 +88,9 @@ class TrainedModel(tf.Module):
             searching = request["query"] != ""
             return neighbours.retrieve(model, prepare(request), text, searching)
 
-        def rank_scores(request, text, item_rows):
-            searching = request["query"] != ""
+        def rank_scores(request, text, retrieved, item_rows):
             return order.rank(
-                model, prepare(request), text, searching, item_rows
+                model, prepare(request), text, retrieved, item_rows
             )
 
         def rank_examples(examples):
@@ -144,7 +143,7 @@ class TrainedModel(tf.Module):
         )
         self.rank_scores = _traced(
             rank_scores,
-            input_signature=[request_spec(), encoded, rows],
+            input_signature=[request_spec(), encoded, retrieved_spec(), rows],
         )
         self.rank_examples = _traced(
             rank_examples,

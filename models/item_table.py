@@ -5,6 +5,7 @@ from here. Columns are variables and not constants, which have a limit of
 2 GB and are written into the graph.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -206,6 +207,8 @@ class ItemTable(tf.Module):
       text: float32 [N, text dimension]; zero rows for items without text.
       ids_path: File that the ids are written to, one a line; the exported
         model takes it along as an asset.
+      scope: Of the strategy that trains, on whose devices the columns are
+        then; strings stay on this machine.
 
     Attributes:
       text: float32 [N + 1, text dimension], row 0 for what is unknown; a
@@ -217,6 +220,7 @@ class ItemTable(tf.Module):
         columns: dict[str, np.ndarray],
         text: np.ndarray,
         ids_path: str,
+        scope: contextlib.AbstractContextManager | None = None,
     ):
         super().__init__(name="item_table")
         self.ids = columns["item_id"]
@@ -235,15 +239,16 @@ class ItemTable(tf.Module):
         )
         self._id_strings = open_ended(np.array(self.ids, object), "item_ids")
         self.listed_at = columns["listed_at"]
-        self._columns = {
-            f.name: self._variable(columns[f.name], f.name)
-            for f in tower_features(ITEM_FEATURES, "item")
-        }
-        self._listed = self._variable(self.listed_at, "listed_at")
-        self.text = self._variable(text.astype(np.float32), "text")
-        self._choices = self._variable(
-            np.zeros(self.num_items, np.float32), "choices"
-        )
+        with scope or contextlib.nullcontext():
+            self._columns = {
+                f.name: self._variable(columns[f.name], f.name)
+                for f in tower_features(ITEM_FEATURES, "item")
+            }
+            self._listed = self._variable(self.listed_at, "listed_at")
+            self.text = self._variable(text.astype(np.float32), "text")
+            self._choices = self._variable(
+                np.zeros(self.num_items, np.float32), "choices"
+            )
 
     @staticmethod
     def _variable(values, name):

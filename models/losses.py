@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from models import replicas
+
 MASKED = -1e9
 
 
@@ -100,9 +102,13 @@ def sampled_softmax_loss(
 
 
 def weighted_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Returns the weighted mean; 0 where all weights are 0."""
+    """Returns the weighted mean; 0 where all weights are 0.
+
+    On one of several replicas, what its values are of the mean of all.
+    """
     return tf.math.divide_no_nan(
-        tf.reduce_sum(values * weights), tf.reduce_sum(weights)
+        tf.reduce_sum(values * weights),
+        replicas.total(tf.reduce_sum(weights)),
     )
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from models import inputs as model_inputs
-from models import losses
+from models import losses, replicas, train_step
 from models.cooccurrence.neighbours import Neighbours
 from models.features import ITEM_FEATURES, tower_features
 from models.item_table import ItemTable, open_ended
@@ -18,6 +18,7 @@ from models.ranking.matches import text_nearness
 from models.retrieval import (
     SequenceRetrieval,
     target_ranks,
+    target_ranks_by_parts,
     training_targets,
 )
 from models.settings import ModelSettings, TrainingSettings
@@ -26,6 +27,9 @@ from schema.contract import EVENT_TYPES
 
 if typing.TYPE_CHECKING:
     from models.training.live_text import LiveText
+
+# Items that held-out targets are ranked among in one go.
+_RANKED_AT_ONCE = 200_000
 
 
 class Recommender(tfrs.Model):
@@ -75,6 +79,8 @@ class Recommender(tfrs.Model):
             sizes=sizes,
             id_dropout=settings.id_dropout,
             dropout=settings.dropout,
+            fixed_shapes=training.fixed_shapes,
+            table_bytes=training.table_megabytes * 1_000_000,
             name="item_tower",
         )
         self.query_tower = QueryTower(
@@ -167,16 +173,18 @@ class Recommender(tfrs.Model):
         """Takes a step on a batch; see `compute_loss`."""
         if self.live_text is not None:
             return self.live_text.train_step(inputs)
-        return super().train_step(inputs)
+        if train_step.is_plain(self):
+            return super().train_step(inputs)
+        return train_step.take(self, inputs)
 
     def freeze_items(self) -> None:
         """Stores the representation of every item for inference."""
         for start in range(-1, self.items.num_items, 8192):
             stop = min(start + 8192, self.items.num_items)
             rows = tf.range(start, stop)
-            self.representations[start + 1 : stop + 1].assign(
-                tf.cast(self.represent(rows), tf.float32)
-            )
+            found = tf.cast(self.represent(rows), tf.float32)
+            for copy in replicas.copies(self.representations):
+                copy[start + 1 : stop + 1].assign(found)
 
     def frozen(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns stored representations of rows, float32 [..., d]."""
@@ -262,7 +270,7 @@ class Recommender(tfrs.Model):
                 unlearned,
                 self._scores,
                 ({name: request[name] for name in read}, text, candidates),
-                fixed_shapes=self.training_settings.jit_compile,
+                fixed_shapes=self.training_settings.fixed_shapes,
             )
         else:
             scores = self._scores(request, text, candidates, query)
@@ -294,6 +302,9 @@ class Recommender(tfrs.Model):
     def compute_loss(self, inputs, training: bool = False) -> tf.Tensor:
         """Returns the sum of the losses of the tasks in the batch, a scalar.
 
+        Where several devices take the step together, it is this one's share
+        of the loss of all their batches, so that shares and gradients add up.
+
         Args:
           inputs: `sequences` (what `models.inputs.sequence_inputs` returns),
             `ranking` (of `models.inputs.ranking_inputs`) or both.
@@ -301,16 +312,17 @@ class Recommender(tfrs.Model):
         """
         loss = 0.0
         if "sequences" in inputs:
-            retrieval = self._sequence_loss(inputs["sequences"], training)
-            self.retrieval_loss.update_state(retrieval)
+            retrieval = self.sequence_loss(inputs["sequences"], training)
+            self.retrieval_loss.update_state(replicas.total(retrieval))
             loss += retrieval
         if "ranking" in inputs:
-            ranking = self._ranking_loss(inputs["ranking"], training)
-            self.ranking_loss.update_state(ranking)
+            ranking = self.loss_of_ranking(inputs["ranking"], training)
+            self.ranking_loss.update_state(replicas.total(ranking))
             loss += ranking
         return loss
 
-    def _ranking_loss(self, batch, training):
+    def loss_of_ranking(self, batch: dict, training: bool = False) -> tf.Tensor:
+        """Returns `compute_loss` of `ranking`, and counts it nowhere."""
         probabilities = self.rank(
             batch,
             tf.gather(self.training_queries, batch["query_rows"]),
@@ -345,7 +357,8 @@ class Recommender(tfrs.Model):
         text = tf.gather(self.training_queries, batch["query_rows"])
         return self._query(states, batch["context"], text, training)
 
-    def _sequence_loss(self, batch, training):
+    def sequence_loss(self, batch: dict, training: bool = False) -> tf.Tensor:
+        """Returns `compute_loss` of `sequences`, and counts it nowhere."""
         if self.full:
             everything = self.represent(
                 tf.range(-1, self.items.num_items), training=training
@@ -384,12 +397,24 @@ class Recommender(tfrs.Model):
         if self.settings.exclude_seen:
             seen = model_inputs.steps_seen(batch["targets"])
             seen = tf.boolean_mask(seen, held_out)
-        ranks = target_ranks(
-            tf.boolean_mask(queries, held_out),
-            tf.boolean_mask(batch["targets"], held_out),
-            self.score_vectors(self.representations[1:]),
-            seen,
-        )
+        queries = tf.boolean_mask(queries, held_out)
+        targets = tf.boolean_mask(batch["targets"], held_out)
+        if self.items.num_items > _RANKED_AT_ONCE:
+            ranks = target_ranks_by_parts(
+                queries,
+                targets,
+                lambda rows: self.score_vectors(self.frozen(rows)),
+                self.items.num_items,
+                seen,
+                part=_RANKED_AT_ONCE,
+            )
+        else:
+            ranks = target_ranks(
+                queries,
+                targets,
+                self.score_vectors(self.representations[1:]),
+                seen,
+            )
         times = tf.boolean_mask(batch["target_times"], held_out)
         return ranks, self.recency_weight(times)
 

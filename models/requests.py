@@ -19,6 +19,22 @@ def request_spec() -> dict[str, tf.TensorSpec]:
     return {feature.name: tensor_spec(feature) for feature in REQUEST}
 
 
+def retrieved_spec() -> dict[str, tf.TensorSpec]:
+    """Returns what a trained model's `retrieve` gives, for `input_signature`.
+
+    `query` float32 [B, d], whose dot product with an item's vector is the
+    first part of its score; `neighbours` int32 [B, M], rows, each once or -1,
+    and `added` float32 [B, M], what they get on top; `unseen_offset` float32
+    [B], what items get that training has not seen.
+    """
+    return {
+        "query": tf.TensorSpec([None, None], tf.float32, "query_vector"),
+        "neighbours": tf.TensorSpec([None, None], tf.int32, "neighbours"),
+        "added": tf.TensorSpec([None, None], tf.float32, "added"),
+        "unseen_offset": tf.TensorSpec([None], tf.float32, "unseen_offset"),
+    }
+
+
 def from_examples(
     serialized: tf.Tensor, max_history: int
 ) -> dict[str, tf.Tensor]:

@@ -38,7 +38,8 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         full: bool,
         **kw,
     ):
-        super().__init__(**kw)
+        # The softmax stays in 32 bits.
+        super().__init__(autocast=False, **kw)
         self.full = full
         self.num_items = len(counts)
         self.num_negatives = num_negatives
@@ -60,7 +61,7 @@ class SequenceRetrieval(tf.keras.layers.Layer, tfrs.tasks.Task):
         weights: tf.Tensor,
         vectors: Callable[[tf.Tensor], tf.Tensor],
     ) -> tf.Tensor:
-        """Returns the mean loss, a scalar.
+        """Returns the mean loss, a scalar; see `Recommender.compute_loss`.
 
         Args:
           queries: float32 [P, d].
@@ -131,7 +132,7 @@ def training_targets(
     Args:
       queries: float32 [B, T, d], before each step.
       batch: What `models.inputs.sequence_inputs` returns.
-      settings: With `jit_compile` all steps stay, since XLA needs their number
+      settings: With `fixed_shapes` all steps stay, since XLA needs their number
         to be fixed, and those that are not learned from have weight 0.
 
     Returns:
@@ -139,7 +140,7 @@ def training_targets(
       `SequenceRetrieval` takes them.
     """
     there = batch["train"]
-    fixed = settings.jit_compile
+    fixed = settings.fixed_shapes
     kept = tf.ones_like(there) if fixed else there
     places = tf.cumsum(tf.reshape(tf.cast(kept, tf.int32), [-1])) - 1
     window = target_window(
@@ -238,14 +239,66 @@ def target_ranks(
     """
     scores = tf.matmul(queries, items, transpose_b=True)
     own = tf.gather(scores, targets, batch_dims=1)[:, None]
-
-    def ahead(others, there):
-        above = tf.where(there, tf.cast(others > own, tf.float32), 0.0)
-        equal = tf.where(there, tf.cast(others == own, tf.float32), 0.0)
-        return tf.reduce_sum(above + 0.5 * equal, 1)
-
-    rank = ahead(scores, True) - 0.5
+    rank = _ahead(scores, own) - 0.5
     if seen is not None:
         others = tf.gather(scores, tf.maximum(seen, 0), batch_dims=1)
-        rank -= ahead(others, (seen >= 0) & (seen != targets[:, None]))
+        there = (seen >= 0) & (seen != targets[:, None])
+        rank -= _ahead(others, own, there)
+    return tf.cast(tf.maximum(rank, 0), tf.int32)
+
+
+def _ahead(others, own, there=True):
+    """Counts scores above one's own, and equal ones half."""
+    above = tf.where(there, tf.cast(others > own, tf.float32), 0.0)
+    equal = tf.where(there, tf.cast(others == own, tf.float32), 0.0)
+    return tf.reduce_sum(above + 0.5 * equal, 1)
+
+
+def target_ranks_by_parts(
+    queries: tf.Tensor,
+    targets: tf.Tensor,
+    vectors: Callable[[tf.Tensor], tf.Tensor],
+    num_items: int,
+    seen: tf.Tensor | None = None,
+    *,
+    part: int,
+) -> tf.Tensor:
+    """Ranks as `target_ranks`, where all scores at once are too many.
+
+    Args:
+      queries: float32 [P, d].
+      targets: int32 [P].
+      vectors: Rows int32 [...] to item vectors float32 [..., d].
+      num_items: Of the catalogue.
+      seen: As for `target_ranks`.
+      part: Items whose scores are held at once.
+
+    Returns:
+      int32 [P]; two items of one vector may differ by rounding here.
+    """
+
+    def scores_of(rows):
+        return tf.reduce_sum(queries[:, None] * vectors(rows), -1)
+
+    own = scores_of(targets[:, None])
+
+    def more(start, rank):
+        rows = tf.range(start, tf.minimum(start + part, num_items))
+        scores = tf.matmul(queries, vectors(rows), transpose_b=True)
+        # The target itself is ahead of nothing.
+        scores = tf.where(
+            rows[None, :] == targets[:, None], scores.dtype.min, scores
+        )
+        return start + part, rank + tf.cast(_ahead(scores, own), tf.float64)
+
+    _, rank = tf.while_loop(
+        lambda start, _: start < num_items,
+        more,
+        (0, tf.zeros_like(targets, tf.float64)),
+        parallel_iterations=1,
+    )
+    if seen is not None:
+        others = scores_of(tf.maximum(seen, 0))
+        there = (seen >= 0) & (seen != targets[:, None])
+        rank -= tf.cast(_ahead(others, own, there), tf.float64)
     return tf.cast(tf.maximum(rank, 0), tf.int32)

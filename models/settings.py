@@ -5,6 +5,9 @@ import dataclasses
 from schema.heads import check_choices, parse_heads
 from schema.settings import Settings
 
+STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
+HALF_TYPES = ("bfloat16", "float16")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):
@@ -146,8 +149,18 @@ class TrainingSettings(Settings):
       full_softmax_items: Catalogues of up to this size are in the softmax as
         a whole; larger ones are sampled.
       sampled_negatives: Uniform negatives a step for larger ones; >= 1.
-      mixed_precision: Whether layers compute in bfloat16.
-      jit_compile: Whether XLA compiles the train step.
+      mixed_precision: Whether layers compute in 16 bits.
+      half_type: In which, `bfloat16` or `float16`. The latter has no room
+        for small gradients, so the loss is scaled.
+      jit_compile: Whether XLA compiles the train step; only with the strategy
+        `default` (`tpu` compiles all steps anyway).
+      table_megabytes: A table of item ids that is larger is cut into parts of
+        at most this, which lie in the host's memory; >= 1.
+      checkpoint_every: Epochs between two checkpoints, from which a training
+        that was cut off goes on (`models.training.checkpoints`); 0: none.
+      strategy: What trains: `default`, one device; `mirrored`, all GPUs of
+        this machine; `multi_worker`, several machines, as `TF_CONFIG` says;
+        `tpu`. Batches are of all devices together, and each takes its part.
       seed: Of everything random.
     """
 
@@ -174,7 +187,11 @@ class TrainingSettings(Settings):
     full_softmax_items: int = 50_000
     sampled_negatives: int = 4096
     mixed_precision: bool = False
+    half_type: str = "bfloat16"
     jit_compile: bool = False
+    table_megabytes: int = 1024
+    checkpoint_every: int = 0
+    strategy: str = "default"
     seed: int = 20
 
     def __post_init__(self):
@@ -195,6 +212,7 @@ class TrainingSettings(Settings):
             "validation_steps",
             "decay_steps",
             "sampled_negatives",
+            "table_megabytes",
         ):
             self.check(field, getattr(self, field) >= 1, ">= 1")
         for field in (
@@ -202,6 +220,7 @@ class TrainingSettings(Settings):
             "warmup_steps",
             "weight_decay",
             "full_softmax_items",
+            "checkpoint_every",
             "seed",
         ):
             self.check(field, getattr(self, field) >= 0, ">= 0")
@@ -217,3 +236,25 @@ class TrainingSettings(Settings):
             0.01 <= self.validation_share <= 1,
             "0.01 to 1",
         )
+        for field, allowed in (
+            ("half_type", HALF_TYPES),
+            ("strategy", STRATEGIES),
+        ):
+            self.check(
+                field, getattr(self, field) in allowed, ", ".join(allowed)
+            )
+        self.check(
+            "jit_compile",
+            self.strategy == "default" or not self.jit_compile,
+            f"False with the strategy {self.strategy}",
+        )
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether the train step must have no shape that depends on data."""
+        return self.jit_compile or self.strategy == "tpu"
+
+    @property
+    def precision(self) -> str:
+        """The Keras policy."""
+        return f"mixed_{self.half_type}" if self.mixed_precision else "float32"

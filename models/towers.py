@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from models.features import Feature
 from models.layers.causal_block import CausalBlock
+from models.layers.sharded_embedding import ShardedEmbedding
 
 # Bucket 0: no earlier step; b: gaps of 2^(b-1) to 2^b seconds; 2^30 s = 34 a.
 TIME_GAP_BUCKETS = 32
@@ -32,7 +33,10 @@ def time_gap_bucket(seconds: tf.Tensor) -> tf.Tensor:
 
 
 def sum_of_words(
-    embedding: tf.keras.layers.Embedding, words: tf.Tensor
+    embedding: tf.keras.layers.Embedding,
+    words: tf.Tensor,
+    *,
+    fixed_shapes: bool = False,
 ) -> tf.Tensor:
     """Sums the embeddings of the words that are there, float [..., d].
 
@@ -42,7 +46,13 @@ def sum_of_words(
     Args:
       embedding: Of the words.
       words: int [..., K], indices; 0 is padding.
+      fixed_shapes: Whether padding is looked up too, because what compiles
+        (XLA) wants shapes that are known.
     """
+    if fixed_shapes:
+        found = embedding(words)
+        there = tf.cast(words > 0, found.dtype)
+        return tf.reduce_sum(found * there[..., None], -2)
     flat = tf.reshape(words, [-1, words.shape[-1]])
     # Most places are padding, so only the others are looked up.
     there = tf.where(flat > 0)
@@ -69,6 +79,8 @@ class ItemTower(tf.keras.Model):
       sizes: Number of indices of each categorical feature.
       id_dropout: Share of ids hidden in a training step.
       dropout: Share of the fused content that is dropped.
+      fixed_shapes: Whether no shape in training may depend on data.
+      table_bytes: Above which the table of ids is cut; 0: never.
     """
 
     def __init__(
@@ -80,14 +92,27 @@ class ItemTower(tf.keras.Model):
         sizes: dict[str, int],
         id_dropout: float,
         dropout: float,
+        fixed_shapes: bool = False,
+        table_bytes: int = 0,
         **kw,
     ):
         super().__init__(**kw)
         layers = tf.keras.layers
         self.id_dropout = id_dropout
-        self.ids = layers.Embedding(
-            num_items + 1, dimension, _small(), name="item_ids"
-        )
+        self.fixed_shapes = fixed_shapes
+        row_bytes = 4 * dimension
+        if table_bytes and (num_items + 1) * row_bytes > table_bytes:
+            self.ids = ShardedEmbedding(
+                num_items + 1,
+                dimension,
+                _small,
+                max(1, table_bytes // row_bytes),
+                name="item_ids",
+            )
+        else:
+            self.ids = layers.Embedding(
+                num_items + 1, dimension, _small(), name="item_ids"
+            )
         self.unknown = self.add_weight(
             name="unknown", shape=[dimension], initializer=_small()
         )
@@ -121,7 +146,11 @@ class ItemTower(tf.keras.Model):
         content = self.text_projection(items["text"])
         for name, embedding in self.categorical.items():
             if name in self.lists:
-                content += sum_of_words(embedding, items[name])
+                content += sum_of_words(
+                    embedding,
+                    items[name],
+                    fixed_shapes=training and self.fixed_shapes,
+                )
             else:
                 content += embedding(items[name])
         if self.numeric:
@@ -139,7 +168,8 @@ class ItemTower(tf.keras.Model):
           factors: float32 [N, F], of norm 1, F at most the dimension; items
             of zeros, and the other coordinates, keep their random values.
         """
-        table = self.ids.embeddings
+        sharded = isinstance(self.ids, ShardedEmbedding)
+        table = self.ids if sharded else self.ids.embeddings
         values = table.numpy()
         placed = values[1:, : factors.shape[1]]
         known = factors.any(1)
@@ -247,7 +277,7 @@ class QueryTower(tf.keras.Model):
         Returns:
           float [B, L + 1, d]; entry t has read the first t steps.
         """
-        items = history["items"]
+        items = tf.cast(history["items"], self.compute_dtype)
         steps = (
             items + self.event_types(history["types"])
         ) * self.scale + self.gaps(history["gaps"]) * self.scale

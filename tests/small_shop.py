@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.cooccurrence.neighbours import distinct
-from models.requests import REQUEST, request_spec
+from models.requests import REQUEST, request_spec, retrieved_spec
 from serving.requests import Request
 
 NUM_ITEMS = 300
@@ -130,12 +130,13 @@ class SmallModel(tf.Module):
         input_signature=[
             request_spec(),
             ENCODED,
+            retrieved_spec(),
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, text, item_rows):
+    def rank_scores(self, request, text, retrieved, item_rows):
         vectors = tf.gather(self.vectors, item_rows)
-        fit = tf.linalg.matvec(vectors, self.query(request, text))
+        fit = tf.linalg.matvec(vectors, retrieved["query"])
         click = tf.sigmoid(fit)
         buy = click * tf.sigmoid(vectors[..., 0])
         return {"score": click + buy, "p_click": click, "p_buy": buy}

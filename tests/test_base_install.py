@@ -12,8 +12,6 @@ from cli.main import PIPELINE_PACKAGES
 NEED_PIPELINE = {
     "models.export",
     "models.preprocessing",
-    "models.training.trainer",
-    "models.training.data",
     "models.tuning.tuner",
 }
 

@@ -14,13 +14,14 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from models.cooccurrence.neighbours import History, Neighbours, distinct
 from models.index.exact import ExactIndex
-from models.requests import REQUEST, request_spec
+from models.requests import REQUEST, request_spec, retrieved_spec
 from models.serving_graph import signatures
 from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.explanations import EXPLAIN, Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
+from models.serving_graph.known_queries import KnownQueries
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
@@ -130,13 +131,14 @@ class MadeUpModel(tf.Module):
         input_signature=[
             request_spec(),
             NO_TEXT,
+            retrieved_spec(),
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, text, item_rows):
+    def rank_scores(self, request, text, retrieved, item_rows):
         """Returns `score`, `p_click` and `p_buy`, float32 [B, C]."""
         items = tf.gather(self.vectors, item_rows)
-        query = self.query_vectors(request)[:, tf.newaxis]
+        query = retrieved["query"][:, tf.newaxis]
         both = tf.concat([items, items * query], axis=2)
         hidden = tf.nn.relu(both @ self.layers[0])
         click, bought = tf.unstack(tf.sigmoid(hidden @ self.layers[1]), axis=2)
@@ -208,6 +210,7 @@ def write_shop(folder: pathlib.Path, num_items: int) -> None:
     recommender = ServingRecommender(
         model=model,
         index=index,
+        queries=KnownQueries([], model.encode_queries),
         texts=None,
         similar=SimilarItems(index, None, 0.0),
         table=table,

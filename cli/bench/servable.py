@@ -5,7 +5,7 @@ import typing
 
 import click
 
-from cli import options
+from cli import options, run_parts
 from cli.figures import check_folder, json_file, write
 from cli.terminal import libraries_hushed
 
@@ -47,7 +47,9 @@ def servable(
         from benchmarks import servable as benchmark
 
         result = benchmark.run(
-            report.place("servable"), benchmark.Options(k=k, rounds=rounds)
+            report.place("servable"),
+            run_parts.examples_dir(runs, report),
+            benchmark.Options(k=k, rounds=rounds),
         )
     click.echo(f"{result['items']:,} items, p50 / p99 in milliseconds")
     for size, parts in result["batches"].items():
@@ -56,5 +58,11 @@ def servable(
             for name, taken in parts.items()
         )
         click.echo(f"{size} at once: {told}")
+    known = result["known_queries"]
+    if known["later"]:
+        click.echo(
+            f"{known['kept']:,} frequent queries kept: {known['hits']:.1%} of "
+            f"{known['later']:,} later searches"
+        )
     if json_path is not None:
         write({"preset": report.preset, **result}, json_path)

@@ -27,6 +27,8 @@ from components.catalogue.dead_letters import (
 )
 from schema.errors import DataError
 
+# Rows of all shards that are held where their tables are merged, and of one.
+_MERGED_ROWS = 65_536
 _MERGE_ROWS = 4096
 
 
@@ -156,11 +158,12 @@ def _run(paths, settings, make_pipeline, key, work):
     report |= _count_examples(work)
     report["split_timestamp"] = split
     report["ranking_source"] = "impressions" if has_impressions else "positives"
+    rows_a_shard = min(_MERGE_ROWS, -(-_MERGED_ROWS // max(len(shards), 1)))
     tables.write_parquet(
         f"{paths.histories}/histories.parquet",
         histories.HISTORIES,
         tables.merge_sorted(
-            _work_files(work, "histories-*"), "user_id", _MERGE_ROWS
+            _work_files(work, "histories-*"), "user_id", rows_a_shard
         ),
     )
     report["queries"] = tables.write_parquet(
@@ -169,7 +172,7 @@ def _run(paths, settings, make_pipeline, key, work):
         map(
             histories.sum_queries,
             tables.merge_sorted(
-                _work_files(work, "queries-*"), "query", _MERGE_ROWS
+                _work_files(work, "queries-*"), "query", rows_a_shard
             ),
         ),
     )
@@ -183,10 +186,9 @@ def _work_files(work, pattern):
 
 
 def _read_counts(work, kind):
-    return [
-        json.loads(tables.read_bytes(path))
-        for path in _work_files(work, f"{kind}-*.json")
-    ]
+    """Reads counts one by one; a large log has many shards."""
+    for path in _work_files(work, f"{kind}-*.json"):
+        yield json.loads(tables.read_bytes(path))
 
 
 def _summed(parts):
@@ -197,10 +199,13 @@ def _summed(parts):
 
 
 def _count_events(work, has_users):
-    cleaned = _read_counts(work, "events-clean")
-    prepared = _read_counts(work, "prepared")
+    cleaned = list(_read_counts(work, "events-clean"))
+    prepared = list(_read_counts(work, "prepared"))
     counts = _summed(part.get("events", {}) for part in prepared)
     reasons = _summed(part["quarantined_by_reason"] for part in cleaned)
+    # Users lie whole in a shard, so only there it shows.
+    if over := sum(part.get("over_user_limit", 0) for part in prepared):
+        reasons["over_user_limit"] = over
     report = {
         "events": {
             "in": sum(part["in"] for part in cleaned),
@@ -220,7 +225,7 @@ def _count_events(work, has_users):
         ),
     }
     if has_users:
-        rows = _read_counts(work, "users-clean")
+        rows = list(_read_counts(work, "users-clean"))
         bad = _summed(part["quarantined_by_reason"] for part in rows)
         report["users_table"] = {
             "in": sum(part["in"] for part in rows),
@@ -236,16 +241,12 @@ def _count_events(work, has_users):
 def _positives(work):
     return functools.reduce(
         TimeHistogram.merge,
-        [
-            TimeHistogram.from_json(part["positives"])
-            for part in _read_counts(work, "prepared")
-            if "positives" in part
-        ],
+        map(TimeHistogram.from_json, _read_counts(work, "positives")),
     )
 
 
 def _count_examples(work):
-    parts = _read_counts(work, "examples")
+    parts = list(_read_counts(work, "examples"))
     return {
         "examples": dict.fromkeys(stages.SPLITS, 0)
         | _summed(part["examples"] for part in parts),

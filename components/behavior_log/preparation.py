@@ -45,21 +45,7 @@ def prepare(table: pa.Table, settings: BehaviorLogSettings) -> Prepared:
       table: Good events in any order, columns `cleaning.TRAVELLING`.
       settings: The limits.
     """
-    same = [
-        encode(table["user_id"]).codes,
-        table["timestamp"].to_numpy(),
-        table["item"].to_numpy(),
-        table["type"].to_numpy(),
-        encode(table["query"]).codes,
-        encode(table["campaign_id"]).codes,
-    ]
-    rest = [
-        encode(table["session_id"]).codes,
-        encode(table["scene"]).codes,
-        table["position"].to_numpy(),
-        encode(table["city"]).codes,
-        encode(table["device"]).codes,
-    ]
+    same, rest = _sort_keys(table)
     order = np.lexsort([*reversed(rest), *reversed(same)])
     last = np.zeros(len(order), bool)
     for key in same:
@@ -92,6 +78,36 @@ def prepare(table: pa.Table, settings: BehaviorLogSettings) -> Prepared:
         },
         positives=TimeHistogram.of(kept["timestamp"].to_numpy()[positive]),
     )
+
+
+def time_order(table: pa.Table) -> np.ndarray:
+    """Returns int64 [rows], how one user's events are sorted by time.
+
+    Events of one second follow each other by all that they say, so that only
+    events that are the same in every column can change places.
+    """
+    (_, *same), rest = _sort_keys(table)
+    return np.lexsort([*reversed(rest), *reversed(same)])
+
+
+def _sort_keys(table):
+    """Returns what duplicates agree in, and what else parts events."""
+    same = [
+        encode(table["user_id"]).codes,
+        table["timestamp"].to_numpy(),
+        table["item"].to_numpy(),
+        table["type"].to_numpy(),
+        encode(table["query"]).codes,
+        encode(table["campaign_id"]).codes,
+    ]
+    rest = [
+        encode(table["session_id"]).codes,
+        encode(table["scene"]).codes,
+        table["position"].to_numpy(),
+        encode(table["city"]).codes,
+        encode(table["device"]).codes,
+    ]
+    return same, rest
 
 
 def _bots(user, time, kind, settings):

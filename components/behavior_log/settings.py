@@ -42,6 +42,10 @@ class BehaviorLogSettings(Settings):
       max_events_per_hour: More events than that of one user within an hour
         make the user a bot; 0 is no limit.
       max_events_per_second: The same for one second, impressions left out.
+      max_events_per_user: Of a user with more events, duplicates included,
+        only the newest are read and the others are quarantined as
+        `over_user_limit`, without a dead letter each: what a worker holds
+        must not grow with one account's log. 0 is no limit.
       max_text_characters: Events with a longer text are quarantined; at
         least 1.
       latest_timestamp: Unix seconds; later events are quarantined. 1 to
@@ -78,6 +82,7 @@ class BehaviorLogSettings(Settings):
     eval_empty_history: bool = True
     max_events_per_hour: int = 2000
     max_events_per_second: int = 100
+    max_events_per_user: int = 100_000
     max_text_characters: int = 1000
     latest_timestamp: int = 4_000_000_000
     pseudonym_key_variable: str = ""
@@ -114,6 +119,7 @@ class BehaviorLogSettings(Settings):
             "max_ranking_examples_per_user",
             "max_events_per_hour",
             "max_events_per_second",
+            "max_events_per_user",
             "seed",
         ):
             self.check(field, getattr(self, field) >= 0, "at least 0")

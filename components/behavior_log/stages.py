@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_log import histories, ranking, sequences
+from components.behavior_log.bounded import gather_events
 from components.behavior_log.cleaning import Clean, clean_events, clean_users
 from components.behavior_log.events import Events
 from components.behavior_log.examples import ExampleWriter
@@ -219,16 +220,20 @@ class PrepareShard(beam.DoFn):
                 "kept": profiles.num_rows,
                 "deduplicated": given - profiles.num_rows,
             }
-        packed = list(parts["events"])
-        if packed:
-            prepared = prepare(
-                pa.concat_tables(map(tables.unpack, packed)), self._settings
-            )
+        gathered = gather_events(
+            map(tables.unpack, parts["events"]),
+            self._settings.max_events_per_user,
+        )
+        if gathered.events is not None:
+            prepared = prepare(gathered.events, self._settings)
             counts |= {
                 "events": prepared.counts,
                 "event_types": prepared.event_types,
-                "positives": prepared.positives.to_json(),
+                "over_user_limit": gathered.left_out,
             }
+            self._work.write_counts(
+                "positives", shard, prepared.positives.to_json()
+            )
             if prepared.counts["kept"]:
                 self._write("shard", shard, prepared.events)
                 if profiles is not None:

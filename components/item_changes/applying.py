@@ -31,6 +31,7 @@ from components.item_index.building import (
 from components.servable import building
 from components.servable.campaigns import read_campaigns
 from components.servable.catalogue import read_catalogue
+from components.servable.queries import frequent_queries
 from models import new_items
 from models.index.settings import IndexSettings
 from models.serving_graph.settings import ServableSettings
@@ -164,6 +165,9 @@ def build(
             columns=columns,
             campaigns=read_campaigns(base.campaigns_split),
             users=_who_chose(fresh[-1], users) if fresh else users,
+            queries=frequent_queries(
+                base.behaviour_splits, base.settings.known_queries
+            ),
         )
         recommender = building.assemble(parts, folder / SERVABLE, base.settings)
         if queries is None:

@@ -77,7 +77,12 @@ def _in_order(model, files, asked, scores, settings) -> Scores:
         )
         found = np.maximum(best, 0)
         text = model.encode_queries(batch.request["query"])
-        ranked = model.rank_scores(batch.request, text, tf.constant(found))
+        ranked = model.rank_scores(
+            batch.request,
+            text,
+            model.retrieve(batch.request, text),
+            tf.constant(found),
+        )
         rows.append(found)
         order.append(np.argsort(np.argsort(ranked["score"].numpy(), 1), 1))
         first += len(batch)

@@ -20,6 +20,7 @@ from components.item_index.building import (
 )
 from components.servable.campaigns import read_campaigns
 from components.servable.catalogue import read_catalogue
+from components.servable.queries import frequent_queries
 from models.index.blocks import Blocks
 from models.index.blocks_graph import BlocksIndex
 from models.index.exact import ExactIndex
@@ -33,6 +34,7 @@ from models.serving_graph.explanations import Explanations
 from models.serving_graph.filters import Filters
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import CatalogueColumns, ItemTable
+from models.serving_graph.known_queries import KnownQueries
 from models.serving_graph.serving_recommender import ServingRecommender
 from models.serving_graph.settings import ServableSettings
 from models.serving_graph.similar import SimilarItems
@@ -67,8 +69,8 @@ def build(
       model_dir: The trained SavedModel.
       index_dir: The artifact `ItemIndex` made from it.
       catalogue_split: Folder of the catalogue's examples.
-      behaviour_splits: Folders of behaviour examples; the first that has any
-        gives the users of warm-up requests.
+      behaviour_splits: Folders of behaviour examples; they tell the frequent
+        queries, and the first that has any the users of warm-up requests.
       folder: Where the SavedModel is written.
       settings: Of the servable.
       campaigns_split: Folder of the campaigns' examples, if there are any.
@@ -90,6 +92,7 @@ def build(
             vectors=np.load(index_dir / VECTORS_FILE),
             columns=read_catalogue(catalogue_split, item_ids),
             users=some_users(behaviour_splits, settings),
+            queries=frequent_queries(behaviour_splits, settings.known_queries),
             campaigns=read_campaigns(campaigns_split),
         ),
         folder,
@@ -107,6 +110,7 @@ class Parts:
       vectors: float32 [N, d], of the items.
       columns: What is shown of the items.
       users: A request of some real users, for warm-up.
+      queries: Frequent ones.
       campaigns: Item ids and category paths that each is about.
     """
 
@@ -115,6 +119,7 @@ class Parts:
     vectors: np.ndarray
     columns: CatalogueColumns
     users: dict[str, np.ndarray]
+    queries: list[bytes]
     campaigns: dict[bytes, list[bytes]]
 
 
@@ -137,6 +142,7 @@ def assemble(
     recommender = ServingRecommender(
         model=_for_serving(parts.model),
         index=_retrieval_index(parts.index_dir, facts, items, columns),
+        queries=KnownQueries(parts.queries, parts.model.encode_queries),
         texts=_text_search(texts, columns, settings),
         similar=SimilarItems(items, texts, settings.similar_text_weight),
         table=table,

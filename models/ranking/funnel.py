@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from models import replicas
 from models.layers.mixture import MixtureOfExperts
 from models.ranking import matches
 from models.towers import TIME_GAP_BUCKETS, time_gap_bucket
@@ -218,4 +219,6 @@ class FunnelRanking(tf.keras.Model):
                 sample_weight=weights,
                 compute_metrics=False,
             )
-        return tf.math.divide_no_nan(total, tf.reduce_sum(weights))
+        return tf.math.divide_no_nan(
+            total, replicas.total(tf.reduce_sum(weights))
+        )

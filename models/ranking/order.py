@@ -48,7 +48,7 @@ def rank(
     model: "Recommender",
     request: dict,
     text: tf.Tensor,
-    searching: tf.Tensor,
+    retrieved: dict[str, tf.Tensor],
     rows: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
     """Ranks items for requests.
@@ -57,16 +57,15 @@ def rank(
       model: Trained, with its items frozen.
       request: What `models.inputs.request_inputs` returns.
       text: float32 [B, text dimension], of the search, zeros for none.
-      searching: bool [B], whether there is a search.
+      retrieved: What `neighbours.retrieve` returned for the same requests.
       rows: int32 [B, C], the items.
 
     Returns:
       `score` float32 [B, C], the higher the earlier; `p_<head>` float32
       [B, C], the chance of each head.
     """
-    found = neighbours.retrieve(model, request, text, searching)
-    chances = model.rank(request, text, rows, query=found["query"])
-    scores = neighbours.scores_of_rows(model, found, rows)
+    chances = model.rank(request, text, rows, query=retrieved["query"])
+    scores = neighbours.scores_of_rows(model, retrieved, rows)
     scores *= model.neighbours.sharpness
     return {
         "score": order_score(chances, scores, model.settings),

@@ -5,7 +5,12 @@ import typing
 import tensorflow as tf
 
 from models.index.exact import LOWEST, all_but, best_rows
-from models.requests import HISTORY_NAMES, REQUEST, pack_history
+from models.requests import (
+    HISTORY_NAMES,
+    REQUEST,
+    pack_history,
+    retrieved_spec,
+)
 from models.serving_graph import examples
 from models.serving_graph.blending import spread_of, standard_scores
 from models.serving_graph.explanations import EXPLAIN, Explanations, Page
@@ -19,6 +24,7 @@ from models.serving_graph.inputs import (
 )
 from models.serving_graph.intent import LikelyCategories
 from models.serving_graph.item_table import ItemTable
+from models.serving_graph.known_queries import KnownQueries
 from models.serving_graph.neighbours import join_neighbours
 from models.serving_graph.paging import asked_slots, choose_columns
 from models.serving_graph.settings import ServableSettings
@@ -26,13 +32,7 @@ from models.serving_graph.similar import SimilarItems
 from models.serving_graph.text_search import TextSearch
 
 _HISTORY_ITEMS = HISTORY_NAMES[0]
-# Functions of a loaded model forget the ranks of what they return.
-_RETRIEVED_RANKS = {
-    "query": 2,
-    "neighbours": 2,
-    "added": 2,
-    "unseen_offset": 1,
-}
+_RETRIEVED = retrieved_spec()
 
 
 class Asked(typing.NamedTuple):
@@ -41,12 +41,12 @@ class Asked(typing.NamedTuple):
     Attributes:
       request: Its tensors, with histories packed.
       text: float32 [B, t], of the search, zeros for none.
-      allowed: bool [B, N], which rows may come through; None for all.
+      retrieved: What `retrieve` of the model made of both.
     """
 
     request: dict[str, tf.Tensor]
     text: tf.Tensor
-    allowed: tf.Tensor | None = None
+    retrieved: dict[str, tf.Tensor]
 
 
 class ServingRecommender(tf.Module):
@@ -61,6 +61,7 @@ class ServingRecommender(tf.Module):
         *,
         model,
         index: tf.Module,
+        queries: KnownQueries,
         texts: TextSearch | None,
         similar: SimilarItems,
         table: ItemTable,
@@ -75,6 +76,7 @@ class ServingRecommender(tf.Module):
           model: The loaded trained model; docs/architecture.md lists its
             functions.
           index: Finds items by query vector; `models/index` says how.
+          queries: Remembers what frequent ones are encoded to.
           texts: Finds items by text; None where there are no texts.
           similar: Finds items by item.
           table: Shows items.
@@ -86,6 +88,7 @@ class ServingRecommender(tf.Module):
         super().__init__(name="recommender")
         self.model = model
         self.index = index
+        self.queries = queries
         self.texts = texts
         self.similar_items = similar
         self.table = table
@@ -106,8 +109,8 @@ class ServingRecommender(tf.Module):
           what `Explanations.explain` returns, k the largest of the batch;
           slots beyond a row's own k are empty.
         """
-        inputs, asked = self._prepare(inputs)
-        rows, _ = self._candidates(asked, asked.allowed)
+        inputs, asked, allowed = self._prepare(inputs)
+        rows, _ = self._candidates(asked, allowed)
         ranked = self._rank(asked, rows)
         columns = self._columns(inputs, rows, ranked["score"])
         answer, rows = self._answer(rows, ranked, ranked["score"], columns)
@@ -130,12 +133,12 @@ class ServingRecommender(tf.Module):
         inputs["query"] = filled("query", inputs["query"])
         if self.texts is None:
             return self.recommend(inputs)
-        inputs, asked = self._prepare(inputs)
-        rows, _ = self._candidates(asked, asked.allowed)
+        inputs, asked, allowed = self._prepare(inputs)
+        rows, _ = self._candidates(asked, allowed)
         text = tf.math.l2_normalize(asked.text, axis=1)
         query = asked.request["query"]
         by_text, _ = self.texts.search(
-            text, query, self._num_candidates, asked.allowed
+            text, query, self._num_candidates, allowed
         )
         twice = tf.reduce_any(
             by_text[:, :, tf.newaxis] == rows[:, tf.newaxis], axis=2
@@ -275,7 +278,7 @@ class ServingRecommender(tf.Module):
           `vectors` float32 [B, d], for dot products with those of items.
         """
         _, asked = self._asked(inputs)
-        return {"vectors": self._retrieved(asked)["query"]}
+        return {"vectors": asked.retrieved["query"]}
 
     def embed_item(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Gives the vectors of items.
@@ -301,18 +304,27 @@ class ServingRecommender(tf.Module):
         seen = None
         if self._settings.exclude_seen:
             seen = self._rows_of(inputs[_HISTORY_ITEMS])
-        return inputs, asked._replace(allowed=self._allowed(inputs, seen))
+        return inputs, asked, self._allowed(inputs, seen)
 
     def _asked(self, inputs):
-        """Returns checked inputs, and what of them the model reads."""
+        """Returns checked inputs, and what the model makes of them."""
         inputs = checked(inputs, _HISTORY_ITEMS, self._settings.retrieve_k)
         request = pack_history(
             _request_of(inputs),
             self._rows_of(inputs[_HISTORY_ITEMS]) >= 0,
             self._settings.max_history,
         )
-        text = self.model.encode_queries(request["query"])
-        return inputs, Asked(request, tf.ensure_shape(text, [None, None]))
+        text = self.queries.encode(request["query"], self.model.encode_queries)
+        text = tf.ensure_shape(text, [None, None])
+        return inputs, self._read(request, text)
+
+    def _read(self, request, text):
+        # Functions of a loaded model forget the ranks of what they return.
+        retrieved = {
+            name: tf.ensure_shape(value, _RETRIEVED[name].shape)
+            for name, value in self.model.retrieve(request, text).items()
+        }
+        return Asked(request, text, retrieved)
 
     def _allowed(self, inputs, seen=None):
         """Returns bool [B, N], which rows the request lets through."""
@@ -329,23 +341,14 @@ class ServingRecommender(tf.Module):
     def _offered(self, item_ids):
         return self.table.offered(self._rows_of(item_ids))
 
-    def _retrieved(self, asked):
-        return {
-            name: tf.ensure_shape(value, [None] * _RETRIEVED_RANKS[name])
-            for name, value in self.model.retrieve(
-                asked.request, asked.text
-            ).items()
-        }
-
     def _candidates(self, asked, allowed):
         """Returns rows int32 and scores float32 [B, retrieve_k], best first."""
-        retrieved = self._retrieved(asked)
         choices = tf.ensure_shape(self.model.choices(), [None])
         return join_neighbours(
             self.index.search(
-                retrieved["query"], self._num_candidates, allowed
+                asked.retrieved["query"], self._num_candidates, allowed
             ),
-            retrieved,
+            asked.retrieved,
             items=self.similar_items.items,
             unseen=choices == 0,
             allowed=allowed,
@@ -353,7 +356,7 @@ class ServingRecommender(tf.Module):
 
     def _rank(self, asked, rows):
         ranked = self.model.rank_scores(
-            asked.request, asked.text, tf.maximum(rows, 0)
+            asked.request, asked.text, asked.retrieved, tf.maximum(rows, 0)
         )
         return {
             name: tf.ensure_shape(values, [None, None])
@@ -384,9 +387,9 @@ class ServingRecommender(tf.Module):
             _request_of(inputs),
             asked.text,
             page,
-            lambda request, text, rows: self._rank(Asked(request, text), rows)[
-                "score"
-            ],
+            lambda request, text, rows: self._rank(
+                self._read(request, text), rows
+            )["score"],
         )
 
 

@@ -21,6 +21,8 @@ class ServableSettings(Settings):
         texts, a cosine, where an item has all of them; at least 0.
       similar_text_weight: Share of text similarity in `similar`, the rest is
         that of the item vectors; 0 to 1.
+      known_queries: Frequent queries whose vectors are kept, so that they are
+        not encoded again; at least 0.
       num_warmup: Real users of whom warm-up requests are made, at least 1.
     """
 
@@ -31,6 +33,7 @@ class ServableSettings(Settings):
     search_text_weight: float = 0.7
     search_words_weight: float = 0.1
     similar_text_weight: float = 0.5
+    known_queries: int = 2000
     num_warmup: int = 2
 
     def __post_init__(self):
@@ -41,8 +44,7 @@ class ServableSettings(Settings):
             1 <= self.default_k <= self.retrieve_k,
             f"1 to retrieve_k ({self.retrieve_k})",
         )
-        self.check(
-            "search_words_weight", self.search_words_weight >= 0, "at least 0"
-        )
+        for field in ("search_words_weight", "known_queries"):
+            self.check(field, getattr(self, field) >= 0, "at least 0")
         for field in ("search_text_weight", "similar_text_weight"):
             self.check(field, 0 <= getattr(self, field) <= 1, "0 to 1")

@@ -9,6 +9,7 @@ import tensorflow as tf
 from models.recommender import Recommender
 from models.settings import TrainingSettings
 from models.training import fitting
+from models.training.checkpoints import NONE, Checkpoints
 from models.training.schedule import WarmupCosine
 
 # Of the learning rate, where training goes on.
@@ -55,6 +56,7 @@ def catch_up(
     *,
     first: int,
     step: TowerStep | None,
+    checkpoints: Checkpoints = NONE,
 ) -> list[dict]:
     """Goes on with towers that have not learned from the latest targets.
 
@@ -65,6 +67,7 @@ def catch_up(
       log_dir: For TensorBoard.
       first: Epochs that the towers have been trained for already.
       step: Of those epochs; a new one without.
+      checkpoints: As for `fitting.fit_retrieval`.
 
     Returns:
       A row an epoch, as `fitting.fit_retrieval`.
@@ -77,5 +80,11 @@ def catch_up(
         spectral_start=False,
     )
     return fitting.fit_retrieval(
-        model, sequences, further, log_dir, first=first, step=step
+        model,
+        sequences,
+        further,
+        log_dir,
+        first=first,
+        step=step,
+        checkpoints=checkpoints,
     )

@@ -1,18 +1,21 @@
 """What training reads: the folders, and what of them becomes tensors."""
 
 import dataclasses
+import json
 import os
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from models import features, inputs
 from models.retrieval import NEVER
 from schema.errors import DataError
 
 PARSE_BATCH = 512
+# Stands in a bundle where a run has its Transform graphs.
+SIZES = "sizes.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,6 +182,13 @@ def query_lookup(queries):
 
 def vocabulary_sizes(sources: Sources) -> dict[str, int]:
     """Returns how many indices each feature with a vocabulary has."""
+    written = os.path.join(sources.transform_graph, SIZES)
+    if tf.io.gfile.exists(written):
+        with tf.io.gfile.GFile(written) as file:
+            return json.load(file)
+    # The base install has no TensorFlow Transform, and reads bundles.
+    import tensorflow_transform as tft
+
     sizes = {}
     for table, graph in (
         (features.ITEM_FEATURES, sources.item_transform_graph),
@@ -190,6 +200,14 @@ def vocabulary_sizes(sources: Sources) -> dict[str, int]:
                 size = output.vocabulary_size_by_name(feature.name)
                 sizes[feature.name] = 1 + size
     return sizes
+
+
+def write_sizes(sources: Sources, folder: pathlib.Path) -> None:
+    """Writes `vocabulary_sizes` into a folder that stands for the graphs."""
+    folder.mkdir()
+    (folder / SIZES).write_text(
+        json.dumps(vocabulary_sizes(sources)), encoding="utf-8"
+    )
 
 
 def mean_labels(examples, heads):

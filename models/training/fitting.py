@@ -6,6 +6,7 @@ import math
 import os
 import time
 import typing
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,8 @@ from models.cooccurrence.sequences import of_examples
 from models.cooccurrence.spectral import item_factors
 from models.recommender import Recommender
 from models.settings import TrainingSettings
+from models.training import strategies
+from models.training.checkpoints import NONE, Checkpoints, Standing, put
 from models.training.live_text import LiveText
 from models.training.schedule import WarmupCosine
 
@@ -58,10 +61,20 @@ class KeepBest(tf.keras.callbacks.Callback):
       max_seconds: Wall time after which it stops; 0 for no limit.
       live_text: The text encoder, where it is trained too. Training then
         goes on from a model that is validated first.
+      agree: Takes a number and returns the chief's, so that all workers stop
+        at the same epoch.
     """
 
     def __init__(
-        self, validate, monitor, every, patience, max_seconds, *, live_text=None
+        self,
+        validate,
+        monitor,
+        every,
+        patience,
+        max_seconds,
+        *,
+        live_text=None,
+        agree=float,
     ):
         super().__init__()
         self._validate, self._monitor = validate, monitor
@@ -69,6 +82,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         self._deadline = time.monotonic() + (max_seconds or math.inf)
         self._best, self._weights, self._worse = -math.inf, None, 0
         self._live_text, self._encoder = live_text, None
+        self._agree = agree
 
     def on_train_begin(self, logs=None):
         """Validates what training goes on from."""
@@ -77,7 +91,7 @@ class KeepBest(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Validates every so many epochs."""
-        late = time.monotonic() > self._deadline
+        late = bool(self._agree(time.monotonic() > self._deadline))
         if (epoch + 1) % self._every == 0 or late:
             with averaged(self.model):
                 self._try(logs)
@@ -87,13 +101,39 @@ class KeepBest(tf.keras.callbacks.Callback):
     def _try(self, logs):
         metrics = self._validate(logs)
         logs.update(metrics)
-        if metrics[self._monitor] > self._best:
-            self._best, self._worse = metrics[self._monitor], 0
+        found = self._agree(metrics[self._monitor])
+        if found > self._best:
+            self._best, self._worse = found, 0
             self._weights = self.model.get_weights()
             if self._live_text is not None:
                 self._encoder = self._live_text.state()
         else:
             self._worse += 1
+
+    def standing(self) -> dict:
+        """Returns what a checkpoint keeps of it."""
+        best = []
+        if self._weights is not None:
+            trained = {id(v) for v in self.model.trainable_variables}
+            best = [
+                value
+                for variable, value in zip(
+                    self.model.weights, self._weights, strict=True
+                )
+                if id(variable) in trained
+            ]
+        return {
+            "best": best,
+            "best_value": self._best,
+            "worse": self._worse,
+        }
+
+    def resume(self, standing: Standing) -> None:
+        """Takes back what a checkpoint kept; before the weights."""
+        self._best, self._worse = standing.best_value, standing.worse
+        if standing.best:
+            put(self.model.trainable_variables, standing.best)
+            self._weights = self.model.get_weights()
 
     def on_train_end(self, logs=None):
         """Puts the best weights back."""
@@ -121,7 +161,60 @@ class Record(tf.keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, **row, "seconds": seconds})
 
 
+class Save(tf.keras.callbacks.Callback):
+    """Writes checkpoints of a stage; comes after what they keep.
+
+    Args:
+      checkpoints: Where they go, and how often.
+      stage: Its name.
+      keep_best: Of the stage.
+      record: Of the stage.
+      steps: Batches an epoch.
+    """
+
+    def __init__(self, checkpoints, stage, keep_best, record, steps):
+        super().__init__()
+        self._checkpoints, self._stage = checkpoints, stage
+        self._keep_best, self._record = keep_best, record
+        self._steps = steps
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes one every so many epochs."""
+        if self._checkpoints.is_due(len(self._record.rows)):
+            self._write(finished=False)
+
+    def on_train_end(self, logs=None):
+        """Writes what the stage ends with."""
+        if self._checkpoints.every:
+            self._write(finished=True)
+
+    def _write(self, finished):
+        values = [
+            [variable.numpy() for variable in variables]
+            for variables in (
+                self.model.trainable_variables,
+                self.model.optimizer.variables,
+            )
+        ]
+        self._checkpoints.write(
+            self._stage,
+            Standing(
+                weights=values[0],
+                optimizer=values[1],
+                batches=len(self._record.rows) * self._steps,
+                rows=self._record.rows,
+                finished=finished,
+                **self._keep_best.standing(),
+            ),
+        )
+
+
 def _compile(model, settings):
+    with strategies.scope(model.distribute_strategy):
+        _compile_here(model, settings)
+
+
+def _compile_here(model, settings):
     model.schedule = WarmupCosine(
         settings.learning_rate, settings.warmup_steps, settings.decay_steps
     )
@@ -147,7 +240,7 @@ def _batches(sequences, count, batch, settings):
     shuffled = sequences.repeat().shuffle(
         min(count, _SHUFFLED), seed=settings.seed
     )
-    if settings.jit_compile:
+    if settings.fixed_shapes:
         return shuffled.batch(batch, drop_remainder=True)
     return shuffled.bucket_by_sequence_length(
         lambda sequence: sequence["number"],
@@ -156,18 +249,55 @@ def _batches(sequences, count, batch, settings):
     ).map(inputs.without_padding)
 
 
-def _run(model, batches, keep_best, *, epochs, steps, log_dir, first=0):
+def _run(
+    model,
+    batches,
+    keep_best,
+    *,
+    epochs,
+    steps,
+    log_dir,
+    first=0,
+    stage="",
+    checkpoints=NONE,
+    standing=None,
+):
     record = Record()
+    done = 0
+    if standing is not None:
+        keep_best.set_model(model)
+        keep_best.resume(standing)
+        put(model.trainable_variables, standing.weights)
+        put(model.optimizer.variables, standing.optimizer)
+        record.rows, done = standing.rows, len(standing.rows)
+        if standing.finished:
+            return record.rows
     board = tf.keras.callbacks.TensorBoard(log_dir, write_graph=False)
+    save = Save(checkpoints, stage, keep_best, record, steps)
     model.fit(
         batches,
         epochs=first + epochs,
-        initial_epoch=first,
+        initial_epoch=first + done,
         steps_per_epoch=steps,
-        callbacks=[keep_best, record, board],
+        callbacks=[keep_best, record, board, save],
         verbose=0,
     )
     return record.rows
+
+
+def _make_variables(model, loss, batches, standing):
+    """Makes all that a stage trains before its first step, where need be.
+
+    A checkpoint wants variables to be put into; and several devices, each of
+    which would make them in a thread of its own, would not begin where one
+    device of the same seed does.
+    """
+    if standing is None and strategies.is_single(model.distribute_strategy):
+        return
+    with strategies.scope(model.distribute_strategy):
+        for batch in batches.take(1):
+            loss(batch)
+        model.optimizer.build(model.trainable_variables)
 
 
 def fit_retrieval(
@@ -179,6 +309,7 @@ def fit_retrieval(
     *,
     first: int = 0,
     step: "TowerStep | None" = None,
+    checkpoints: Checkpoints = NONE,
 ) -> list[dict]:
     """Trains the towers on sequences and stores all item vectors.
 
@@ -195,13 +326,16 @@ def fit_retrieval(
       live_text: The text encoder, where it is to be trained.
       first: Epochs that the towers have been trained for already.
       step: Of those epochs, to go on with.
+      checkpoints: Where to go on from, if it is there, and what to leave.
 
     Returns:
       A row an epoch: losses, validation metrics, seconds.
     """
     sequences = sequences.cache()
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
-    if settings.spectral_start:
+    stage = "catching_up" if first else "retrieval"
+    standing = checkpoints.read(stage)
+    if settings.spectral_start and standing is None:
         model.represent(tf.range(1))  # makes the variables
         known = of_examples(sequences)
         chosen = counting.incidence(
@@ -236,16 +370,25 @@ def fit_retrieval(
         _compile(model, settings)
     else:
         step.put_back(model)
-    batch = min(settings.sequence_batch, count)
+    strategy = model.distribute_strategy
+    batch = strategies.whole_batch(
+        settings.sequence_batch, count, strategy, "sequence_batch"
+    )
     batches = _batches(sequences, count, batch, settings)
+    _make_variables(model, model.sequence_loss, batches, standing)
+    if standing is not None:
+        batches = batches.skip(standing.batches)
     keep_best = KeepBest(
         validate,
         "val_gain",
         settings.validate_every,
         settings.patience,
         settings.max_seconds,
+        agree=lambda value: strategies.chiefs(strategy, value),
     )
-    batches = batches.map(lambda batch: {"sequences": batch}).prefetch(2)
+    batches = strategies.deal(
+        batches.map(lambda batch: {"sequences": batch}), strategy
+    )
     steps = max(1, round(count / batch))
     alone = live_text.settings.towers_epochs if live_text else 0
     logs = _run(
@@ -256,6 +399,9 @@ def fit_retrieval(
         steps=steps,
         log_dir=os.path.join(log_dir, "retrieval"),
         first=first,
+        stage=stage,
+        checkpoints=checkpoints,
+        standing=standing,
     )
     if live_text is not None:
         logs += _run_with_text(
@@ -310,19 +456,24 @@ def fit_ranking(
     batches: tf.data.Dataset,
     held_out: tf.data.Dataset,
     *,
+    prepare: Callable[[tf.data.Dataset], tf.data.Dataset],
     steps: int,
     settings: TrainingSettings,
     log_dir: str,
+    checkpoints: Checkpoints = NONE,
 ) -> list[dict]:
     """Trains the ranking heads on the towers as they are.
 
     Args:
       model: With its items frozen.
-      batches: What `models.inputs.ranking_inputs` makes, for ever.
-      held_out: Batches of other users, once.
+      batches: For ever; `prepare` makes of them what
+        `models.inputs.ranking_inputs` makes.
+      held_out: Batches of other users, once, prepared.
+      prepare: Of the batches, on the worker that takes them.
       steps: Batches in a pass.
       settings: Of the training.
       log_dir: For TensorBoard.
+      checkpoints: Where to go on from, if it is there, and what to leave.
 
     Returns:
       A row an interval of at most 200 steps: losses, seconds. `val_ranking`
@@ -333,7 +484,7 @@ def fit_ranking(
     @tf.function(reduce_retracing=True, autograph=False)
     def loss(batch):
         weight = tf.reduce_sum(batch["weight"])
-        return tf.stack([model.compute_loss({"ranking": batch}), weight])
+        return tf.stack([model.loss_of_ranking(batch), weight])
 
     def validate(logs):
         pairs = np.array([loss(batch).numpy() for batch in held_out])
@@ -346,16 +497,33 @@ def fit_ranking(
     model.ranking.trainable = True
     _compile(model, settings)
     interval = min(steps, _RANKING_INTERVAL)
+    strategy = model.distribute_strategy
     keep_best = KeepBest(
-        validate, "val_ranking", 1, settings.patience, settings.max_seconds
+        validate,
+        "val_ranking",
+        1,
+        settings.patience,
+        settings.max_seconds,
+        agree=lambda value: strategies.chiefs(strategy, value),
     )
+    standing = checkpoints.read("ranking")
+    _make_variables(model, model.loss_of_ranking, prepare(batches), standing)
+    if standing is not None:
+        batches = batches.skip(standing.batches)
     return _run(
         model,
-        batches.map(lambda batch: {"ranking": batch}),
+        strategies.deal(
+            batches,
+            strategy,
+            lambda part: prepare(part).map(lambda batch: {"ranking": batch}),
+        ),
         keep_best,
         epochs=math.ceil(settings.ranking_epochs * steps / interval),
         steps=interval,
         log_dir=os.path.join(log_dir, "ranking"),
+        stage="ranking",
+        checkpoints=checkpoints,
+        standing=standing,
     )
 
 

@@ -6,9 +6,8 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from models import export, inputs
+from models import inputs
 from models.cooccurrence.fitting import fit_neighbours
 from models.item_table import (
     IDS_FILE,
@@ -24,9 +23,22 @@ from models.text.encoder_pair import EncoderPair
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.text.fine_tuning.tuning import FineTuning
 from models.text.hub import TextEncoder
-from models.training import data, fitting, warm_start
+from models.training import (
+    checkpoints,
+    data,
+    fitting,
+    strategies,
+    warm_start,
+)
 from models.training.catching_up import TowerStep, catch_up
+from models.training.checkpoints import Checkpoints
 from models.training.data import Sources, sources_of
+from models.training.gathering import (
+    check_alone,
+    on_one_device,
+    shared,
+    widened,
+)
 from models.training.learned_users import Choices
 from models.training.live_text import LiveText
 from models.training.update_settings import UpdateSettings
@@ -77,6 +89,13 @@ def train(
     """
     fine_tuning = fine_tuning or FineTuningSettings()
     fitted = fit(sources, run_dir, settings, training, fine_tuning, warm=warm)
+    if not fitted.is_chief:
+        return fitted.history
+    # Where TFX is not, `fit` still trains.
+    import tensorflow_transform as tft
+
+    from models import export
+
     export.save(
         export.TrainedModel(
             fitted.model,
@@ -90,6 +109,7 @@ def train(
         fitted.model, sources, fitted.choices, fitted.about_text, run_dir
     )
     fitting.write_history(os.path.join(run_dir, "history.json"), fitted.history)
+    checkpoints.remove(os.path.join(run_dir, checkpoints.FOLDER))
     return fitted.history
 
 
@@ -103,6 +123,7 @@ class Fitted:
       encoder: Of texts; None where there are none.
       choices: What it was trained on.
       about_text: What `encoder.json` says of the text vectors.
+      is_chief: Whether this is the worker that writes what was made.
     """
 
     model: Recommender
@@ -110,6 +131,7 @@ class Fitted:
     encoder: tf.Module | None
     choices: Choices
     about_text: dict
+    is_chief: bool = True
 
 
 def fit(
@@ -137,56 +159,77 @@ def fit(
       DataError: As `train`.
       SettingsError: As `train`.
     """
-    if training.jit_compile and fine_tuning.mode != FROZEN:
-        raise SettingsError(
-            f"FineTuningSettings.mode is {fine_tuning.mode!r} and "
-            "TrainingSettings.jit_compile is True; allowed: one of them, "
-            "because XLA compiles no strings"
-        )
-    if warm is not None and fine_tuning.mode != FROZEN:
-        raise SettingsError(
-            f"FineTuningSettings.mode is {fine_tuning.mode!r} and training "
-            "goes on with the last version; allowed: one of them, because the "
-            "last version's encoder is another one"
-        )
+    if fine_tuning.mode != FROZEN:
+        check_alone(training, fine_tuning)
+    if warm is not None:
+        if fine_tuning.mode != FROZEN:
+            raise SettingsError(
+                f"FineTuningSettings.mode is {fine_tuning.mode!r} and training "
+                "goes on with the last version; allowed: one of them, because "
+                "the last version's encoder is another one"
+            )
+        training = warm.settings.of(training)
+    # Before anything else of TensorFlow, as several workers want it.
+    strategy = strategies.of(training)
     tf.keras.utils.set_random_seed(training.seed)
     tf.io.gfile.makedirs(run_dir)
-    precision = "mixed_bfloat16" if training.mixed_precision else "float32"
     before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(precision)
+    tf.keras.mixed_precision.set_global_policy(training.precision)
     try:
-        return _fit(
-            sources,
-            run_dir,
-            settings,
-            training,
-            fine_tuning,
-            ranking=ranking,
-            warm=warm,
-        )
+        with strategies.logs_of(strategy, run_dir) as log_dir:
+            return _fit(
+                sources,
+                log_dir,
+                settings,
+                training,
+                fine_tuning,
+                strategy=strategy,
+                checkpoints=Checkpoints(
+                    folder=os.path.join(run_dir, checkpoints.FOLDER),
+                    every=training.checkpoint_every,
+                    made_by=checkpoints.made_by(sources, settings, training),
+                    writes=strategies.is_chief(strategy),
+                ),
+                ranking=ranking,
+                warm=warm,
+            )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 
 
 def _fit(
-    sources, run_dir, settings, training, fine_tuning, *, ranking, warm
+    sources,
+    run_dir,
+    settings,
+    training,
+    fine_tuning,
+    *,
+    strategy,
+    checkpoints,
+    ranking,
+    warm,
 ) -> Fitted:
     keys, vectors, about = read_text_vectors(sources.text_vectors, "item_id")
     if warm:
-        training = warm.settings(settings, training, about)
+        warm.check(settings, about)
     columns = read_items(data.split_files(sources.items, "all"))
-    items = ItemTable(
-        columns,
-        align(columns["item_id"], keys, vectors),
-        os.path.join(run_dir, IDS_FILE),
-    )
+
+    def item_table(scope=None, least=0):
+        return ItemTable(
+            columns,
+            widened(align(columns["item_id"], keys, vectors), least),
+            os.path.join(run_dir, IDS_FILE),
+            scope,
+        )
+
+    alone = strategies.is_single(strategy)
+    items = item_table(strategies.scope(strategy), 0 if alone else 1)
     queries, query_vectors, _ = read_text_vectors(sources.text_vectors, "query")
     query_lookup = data.query_lookup(queries)
-    heads = settings.head_names
     files = data.split_files(sources.examples, "sequence_train")
     sequences = data.sequences(
         files,
-        heads,
+        settings.head_names,
         lambda batch: inputs.sequence_inputs(
             batch,
             settings,
@@ -207,18 +250,25 @@ def _fit(
     items.set_choices(
         data.targets(early, items.num_items)[0] if parted else counts
     )
-    model = Recommender(
-        settings,
-        training,
-        items,
-        counts=counts,
-        newest=newest,
-        available_from=data.available_from(
-            settings, items.listed_at, first_seen, counts
-        ),
-        sizes=data.vocabulary_sizes(sources),
-        query_vectors=np.pad(query_vectors, [(1, 0), (0, 0)]),
-    )
+
+    def recommender(items, settings):
+        return Recommender(
+            settings,
+            training,
+            items,
+            counts=counts,
+            newest=newest,
+            available_from=data.available_from(
+                settings, items.listed_at, first_seen, counts
+            ),
+            sizes=data.vocabulary_sizes(sources),
+            query_vectors=widened(
+                np.pad(query_vectors, [(1, 0), (0, 0)]), items.text_dimension
+            ),
+        )
+
+    with strategies.scope(strategy):
+        model = recommender(items, settings if alone else shared(settings))
     live_text = None
     if fine_tuning.mode != FROZEN:
         live_text = LiveText(
@@ -228,25 +278,27 @@ def _fit(
             items=read_item_texts(sources.text_vectors, items.ids),
             queries=queries,
         )
-    impressions = data.split_files(sources.examples, "train")
+    impressions = data.records(data.split_files(sources.examples, "train"))
 
-    def prepare(batch):
+    def ranking_inputs(batch):
         return inputs.ranking_inputs(
             batch, settings, items.lookup, query_lookup
         )
 
-    step, towers = None, []
+    some_impressions = _prepared(impressions.batch(1), settings, ranking_inputs)
+    step, towers, late = None, [], sequences
     if warm:
-        first = data.records(impressions).batch(1).map(data.parse(heads))
         warm.restore(
             model,
-            sequences,
-            first.map(prepare) if ranking else None,
+            sequences.batch(1),
+            some_impressions if ranking else None,
             warm_start.vocabularies(sources),
         )
+        impressions = warm.impressions(impressions, training.seed)
+        late = warm.worth_learning(sequences, choices, training.seed)
     else:
         towers = fitting.fit_retrieval(
-            model, early, training, run_dir, live_text
+            model, early, training, run_dir, live_text, checkpoints=checkpoints
         )
         # With a text encoder in training the step was another one.
         step = None if live_text else TowerStep.of(model)
@@ -255,44 +307,63 @@ def _fit(
         model.learned_until = parted
         history["ranking"] = _fit_ranking(
             model,
-            warm.impressions(impressions, training.seed)
-            if warm
-            else data.records(impressions),
-            prepare,
+            impressions,
+            ranking_inputs,
             training,
             run_dir,
+            checkpoints=checkpoints,
             warm=warm is not None,
         )
     if parted:
         items.set_choices(counts)
         towers += catch_up(
             model,
-            warm.worth_learning(sequences, choices, training.seed)
-            if warm
-            else sequences,
+            late,
             training,
             run_dir,
             first=len(towers),
             step=step,
+            checkpoints=checkpoints,
+        )
+    if not alone:
+        model = on_one_device(
+            model,
+            recommender(item_table(), settings),
+            counts,
+            sequences.batch(1),
+            some_impressions if history.get("ranking") else None,
         )
     history["neighbours"] = fit_neighbours(model, sequences, training)
     if warm:
         history["update"] = [warm.told]
-    if live_text is None:
-        encoder = _text_encoder(about)
-    else:
-        live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
-        encoder = live_text.tuning.encoder
     return Fitted(
         model=model,
         history=history,
-        encoder=encoder,
+        encoder=_encoder_of(live_text, about, run_dir),
         choices=choices,
         about_text=about,
+        is_chief=strategies.is_chief(strategy),
     )
 
 
-def _fit_ranking(model, impressions, prepare, training, run_dir, *, warm):
+def _encoder_of(live_text, about, run_dir):
+    """Returns the text encoder, and writes it where it was trained."""
+    if live_text is None:
+        return _text_encoder(about)
+    live_text.tuning.export(pathlib.Path(run_dir, ENCODER_FOLDER))
+    return live_text.tuning.encoder
+
+
+def _prepared(batches, settings, prepare):
+    parse = data.parse(settings.head_names)
+    return batches.map(parse, num_parallel_calls=2).map(
+        prepare, num_parallel_calls=2
+    )
+
+
+def _fit_ranking(
+    model, impressions, prepare, training, run_dir, *, checkpoints, warm
+):
     heads = model.settings.head_names
     known = {
         "user_id": tf.io.FixedLenFeature([], tf.string),
@@ -307,13 +378,8 @@ def _fit_ranking(model, impressions, prepare, training, run_dir, *, warm):
         time = tf.io.parse_single_example(example, known)["timestamp"]
         return time >= model.learned_until
 
-    def batched(records, batch, full):
-        return (
-            records.batch(batch, drop_remainder=full)
-            .map(data.parse(heads), num_parallel_calls=2)
-            .map(prepare, num_parallel_calls=2)
-            .prefetch(2)
-        )
+    def prepared(batches):
+        return _prepared(batches, model.settings, prepare)
 
     examples = impressions.filter(lambda example: ~chosen(example))
     count, rates = data.mean_labels(examples, heads)
@@ -321,27 +387,34 @@ def _fit_ranking(model, impressions, prepare, training, run_dir, *, warm):
         return []
     if not warm:
         model.ranking.start_at(rates)
-    batch = min(training.ranking_batch, count)
+    batch = strategies.whole_batch(
+        training.ranking_batch,
+        count,
+        model.distribute_strategy,
+        "ranking_batch",
+    )
     shuffled = examples.repeat().shuffle(
         min(count, _SHUFFLED), seed=training.seed
     )
     return fitting.fit_ranking(
         model,
-        batched(shuffled, batch, True),
-        batched(
-            impressions.filter(chosen).filter(later),
-            training.ranking_batch,
-            False,
+        shuffled.batch(batch, drop_remainder=True),
+        prepared(
+            impressions.filter(chosen)
+            .filter(later)
+            .batch(training.ranking_batch)
         ),
+        prepare=prepared,
         steps=max(1, count // batch),
         settings=training,
         log_dir=run_dir,
+        checkpoints=checkpoints,
     )
 
 
 def _text_encoder(encoder):
     """Loads what made the text vectors: one encoder, or one for each role."""
-    if not encoder["dimension"]:
+    if not (encoder["dimension"] and encoder["encoder"]):
         return None
     items = _load_encoder(encoder)
     if "query" not in encoder:

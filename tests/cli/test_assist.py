@@ -1,21 +1,16 @@
 """`daogou assist` on a run of a few items; the model alone is made up."""
 
 import json
-import sys
-import types
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from applications.items import read_items
 from benchmarks.assistant import KeywordShop
 from cli.main import main
-from tests import small_shop
+from tests.cli import tiny_run
 
-CONTEXT = ("scene", "city", "device", "gender", "age_band", "level")
 ITEMS = (
     ("i1", "罗技 无线鼠标 静音", "罗技", "电脑/外设/鼠标", 99.0, ["静音"]),
     ("i2", "雷蛇 鼠标 电竞", "雷蛇", "电脑/外设/鼠标", 399.0, ["电竞"]),
@@ -40,43 +35,8 @@ class Recommender:
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    run = tmp_path / "demo" / "latest"
-    (run / "model").mkdir(parents=True)
-    rows = [
-        {
-            "item_id": [item_id],
-            "title": [title],
-            "brand": [brand],
-            "category": [category],
-            "price": [price],
-            "tags": tags,
-        }
-        for item_id, title, brand, category, price, tags in ITEMS
-    ]
-    small_shop.write_examples(run / "items", "all", rows)
-    histories = pa.table(
-        {
-            "user_id": ["u1"],
-            "history_item_ids": [["i1", "i3"]],
-            "history_event_types": [["buy", "buy"]],
-            "history_timestamps": [[1_700_000_000, 1_700_000_001]],
-            "history_queries": [["", ""]],
-            "last_timestamp": [1_700_000_001],
-            **{name: ["x"] for name in CONTEXT},
-        }
-    )
-    pq.write_table(histories, run / "histories.parquet")
-    report = {
-        "servable": {"path": "model", "version": "4"},
-        "histories": {"path": "histories.parquet"},
-        "catalogue": {"path": "items"},
-    }
-    (run / "report.json").write_text(json.dumps(report))
-    monkeypatch.setitem(
-        sys.modules,
-        "serving.in_process",
-        types.SimpleNamespace(Recommender=Recommender),
-    )
+    tiny_run.write_run(tmp_path, ITEMS, [("i1", "buy"), ("i3", "buy")])
+    tiny_run.stand_in(monkeypatch, Recommender)
 
     def invoke(*words):
         return CliRunner().invoke(

@@ -1,8 +1,6 @@
 """`daogou explain` on a run of three items; the model alone is made up."""
 
 import json
-import sys
-import types
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +10,8 @@ from click.testing import CliRunner
 
 from cli.main import main
 from serving.requests import Page
-from tests import small_shop
+from tests.cli import tiny_run
 
-CONTEXT = ("scene", "city", "device", "gender", "age_band", "level")
 ITEMS = (
     ("i1", "罗技 无线鼠标 静音", "罗技", "电脑/外设/鼠标", 99.0, ["静音"]),
     ("i2", "樱桃 机械键盘 红轴", "樱桃", "电脑/外设/键盘", 399.0, ["红轴"]),
@@ -52,32 +49,7 @@ class Recommender:
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    run = tmp_path / "demo" / "latest"
-    (run / "model").mkdir(parents=True)
-    rows = [
-        {
-            "item_id": [item_id],
-            "title": [title],
-            "brand": [brand],
-            "category": [category],
-            "price": [price],
-            "tags": tags,
-        }
-        for item_id, title, brand, category, price, tags in ITEMS
-    ]
-    small_shop.write_examples(run / "items", "all", rows)
-    histories = pa.table(
-        {
-            "user_id": ["u1"],
-            "history_item_ids": [["i3", "i3"]],
-            "history_event_types": [["click", "buy"]],
-            "history_timestamps": [[1_700_000_000, 1_700_000_001]],
-            "history_queries": [["", ""]],
-            "last_timestamp": [1_700_000_001],
-            **{name: ["x"] for name in CONTEXT},
-        }
-    )
-    pq.write_table(histories, run / "histories.parquet")
+    tiny_run.write_run(tmp_path, ITEMS, [("i3", "click"), ("i3", "buy")])
     campaigns = tmp_path / "demo" / "data" / "campaigns"
     campaigns.mkdir(parents=True)
     pq.write_table(
@@ -95,17 +67,7 @@ def call(tmp_path, monkeypatch):
         ),
         campaigns / "part-0.parquet",
     )
-    report = {
-        "servable": {"path": "model", "version": "4"},
-        "histories": {"path": "histories.parquet"},
-        "catalogue": {"path": "items"},
-    }
-    (run / "report.json").write_text(json.dumps(report))
-    monkeypatch.setitem(
-        sys.modules,
-        "serving.in_process",
-        types.SimpleNamespace(Recommender=Recommender),
-    )
+    tiny_run.stand_in(monkeypatch, Recommender)
 
     def invoke(*words):
         return CliRunner().invoke(

@@ -3,16 +3,20 @@
 import collections
 import dataclasses
 import json
+import pathlib
 import sqlite3
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from benchmarks import explanations
 from cli.histories import sample_users
 from cli.reports import newest_report
-from pipeline import change_items, local_runner, presets
+from pipeline import change_items, local_runner, presets, skew
+from pipeline.lineage import read_lineage
+from pipeline.places import local_places
 from schema.errors import DataError, GateError
 from serving.histories import request
 from serving.in_process import Recommender
@@ -179,6 +183,42 @@ def test_servable_and_pipeline_see_the_same(shop, tmp_path):
     assert not any(found["features"].values())
     assert set(found["scores"]) == {"click", "cart", "buy"}
     assert max(found["scores"].values()) <= 1e-5
+
+
+def test_a_planted_skew_is_told(shop, tmp_path):
+    newest = newest_report(shop.runs, "tiny")
+    places = local_places(shop.runs, "tiny")
+    lineage = read_lineage(
+        pathlib.Path(places.metadata_path),
+        change_items.run_version(newest.values),
+    )
+    made = lineage.trainer.inputs["examples"] / "Split-train"
+    planted = tmp_path / "examples"
+    (planted / "Split-train").mkdir(parents=True)
+    for file in made.iterdir():
+        # Training saw the hour of another time zone.
+        shift_hours(file, planted / "Split-train" / file.name, 8)
+    skewed = dataclasses.replace(
+        lineage.trainer, inputs={**lineage.trainer.inputs, "examples": planted}
+    )
+    found = skew.measure(
+        dataclasses.replace(lineage, trainer=skewed),
+        newest.place("servable"),
+        50,
+    )
+    assert found["events"] == 50
+    differing = {name: n for name, n in found["features"].items() if n}
+    assert differing == {"hour": 50}
+    assert not found["same"]
+
+
+def shift_hours(file, to, hours):
+    with tf.io.TFRecordWriter(str(to), "GZIP") as writer:
+        for record in tf.data.TFRecordDataset([str(file)], "GZIP"):
+            example = tf.train.Example.FromString(record.numpy())
+            hour = example.features.feature["hour"].int64_list.value
+            hour[0] = (hour[0] + hours) % 24
+            writer.write(example.SerializeToString())
 
 
 def test_new_items_are_found_without_training(shop, tmp_path):

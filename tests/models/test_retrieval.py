@@ -9,6 +9,7 @@ from models.retrieval import (
     NEVER,
     SequenceRetrieval,
     target_ranks,
+    target_ranks_by_parts,
     target_window,
 )
 
@@ -35,6 +36,27 @@ def test_equal_scores_do_not_look_good():
     same = tf.zeros([101, 1])
     ranks = target_ranks(QUERY, tf.constant([5]), same)
     assert int(ranks[0]) == 50
+
+
+@pytest.mark.parametrize("part", [1, 3, 7, 50])
+def test_ranks_are_the_same_by_parts(part):
+    rng = np.random.default_rng(3)
+    items = tf.constant(rng.normal(size=[20, 4]), tf.float32)
+    queries = tf.constant(rng.normal(size=[6, 4]), tf.float32)
+    targets = tf.constant(rng.integers(0, 20, 6), tf.int32)
+    seen = tf.constant([[0, 3, -1], [-1, -1, -1], [5, 6, 7]] * 2)
+    for known in (None, seen):
+        found = target_ranks_by_parts(
+            queries,
+            targets,
+            lambda rows: tf.gather(items, rows),
+            20,
+            known,
+            part=part,
+        )
+        expected = target_ranks(queries, targets, items, known)
+        assert found.numpy().tolist() == expected.numpy().tolist()
+        assert len(set(found.numpy())) > 2
 
 
 def task(available_from, full=True):

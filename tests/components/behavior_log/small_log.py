@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 
 import apache_beam as beam
 import pyarrow.parquet as pq
@@ -150,6 +151,7 @@ def run(
     *event_files: list[dict],
     items: list[dict] | None = None,
     users: list[dict] | None = None,
+    make: Callable[[], beam.Pipeline] = make_pipeline,
     **settings,
 ) -> Outcome:
     """Runs the node; without `items`, all items of the log are known."""
@@ -165,7 +167,7 @@ def run(
         queries=str(folder / "out/queries"),
         report=str(folder / "out/report"),
     )
-    run_behavior_log(paths, BehaviorLogSettings(**settings), make_pipeline)
+    run_behavior_log(paths, BehaviorLogSettings(**settings), make)
     return Outcome(folder / "out")
 
 

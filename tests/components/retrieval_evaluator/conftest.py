@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.requests import retrieved_spec
+
 TEXT = ("query", "scene", "city", "device", "gender", "age_band", "level")
 
 
@@ -85,10 +87,11 @@ class TinyModel(tf.Module):
         input_signature=[
             REQUEST,
             tf.TensorSpec([None, 0], tf.float32),
+            retrieved_spec(),
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, text, item_rows):
+    def rank_scores(self, request, text, retrieved, item_rows):
         """Whoever asks: 2, 3, 1, 4, 0, 5 and so on."""
         return {"score": -((tf.cast(item_rows, tf.float32) - 2.25) ** 2)}
 

@@ -102,6 +102,24 @@ def test_signatures_are_named_and_typed(signatures):
     assert inputs["history_timestamps"].dtype == tf.int64
 
 
+def test_frequent_queries_are_looked_up(shop):
+    loaded = tf.saved_model.load(str(shop / "servable"))
+    model = tf.saved_model.load(str(shop / "model"))
+    kept = [b"", *sorted(word.encode() for word in small_shop.WORDS)]
+    np.testing.assert_array_equal(
+        loaded.queries._vectors.numpy(), model.encode_queries(kept).numpy()
+    )
+    found = {}
+    for query in ("智能电饭煲", "智能 电饭煲"):
+        asked = request(["i3"], query=query)
+        before = loaded.signatures["search"](**asked)
+        vectors = loaded.queries._vectors.read_value()
+        loaded.queries._vectors.assign(-vectors)
+        found[query] = ids(before) == ids(loaded.signatures["search"](**asked))
+        loaded.queries._vectors.assign(vectors)
+    assert found == {"智能电饭煲": False, "智能 电饭煲": True}
+
+
 def test_every_input_and_output_is_told_of(shop):
     found = {one.name: one for one in read_signatures(shop / "servable")}
     assert list(found) == list(told.SIGNATURES)
@@ -142,7 +160,8 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     vectors = model.item_vectors().numpy()
     fit = model.query_vectors(asked).numpy() @ vectors.T
     text = model.encode_queries(asked["query"])
-    found = {n: v.numpy() for n, v in model.retrieve(asked, text).items()}
+    told = model.retrieve(asked, text)
+    found = {n: v.numpy() for n, v in told.items()}
     for row in range(2):
         np.add.at(fit[row], found["neighbours"][row], found["added"][row])
     unseen = model.choices().numpy() == 0
@@ -152,7 +171,9 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     fit[:, sold_out] = -np.inf
     fit[0, [1, 4]] = fit[1, 2] = -np.inf
     retrieved = np.argsort(-fit, axis=1)[:, :LIMIT]
-    scores = model.rank_scores(asked, text, tf.constant(retrieved, tf.int32))
+    scores = model.rank_scores(
+        asked, text, told, tf.constant(retrieved, tf.int32)
+    )
     for row in range(2):
         order = np.argsort(-scores["score"].numpy()[row])[:10]
         expected = [f"i{n}" for n in retrieved[row][order]]
@@ -549,7 +570,9 @@ def test_intent_tells_chances_of_items_and_likely_categories(shop, signatures):
     model = tf.saved_model.load(str(shop / "model"))
     rows = model.lookup(items)
     text = model.encode_queries(asked["query"])
-    ranked = model.rank_scores(asked, text, tf.maximum(rows, 0))
+    ranked = model.rank_scores(
+        asked, text, model.retrieve(asked, text), tf.maximum(rows, 0)
+    )
     for head in ("p_click", "p_buy"):
         expected = tf.where(rows >= 0, ranked[head], 0.0)
         np.testing.assert_allclose(answer[head], expected, rtol=1e-5)

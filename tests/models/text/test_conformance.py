@@ -19,7 +19,7 @@ import tensorflow as tf
 import tensorflow_hub
 
 from components.text_embedding.pipeline import run_text_embedding
-from models.requests import request_spec
+from models.requests import request_spec, retrieved_spec
 from models.text.hub import TextEncoder
 from models.text.hugging_face.importing import Choices, import_folder
 from models.text.resolve import Description, EncoderPaths
@@ -354,12 +354,13 @@ class Shop(small_shop.SmallModel):
         input_signature=[
             request_spec(),
             small_shop.ENCODED,
+            retrieved_spec(),
             tf.TensorSpec([None, None], tf.int32),
         ]
     )
-    def rank_scores(self, request, text, item_rows):
+    def rank_scores(self, request, text, retrieved, item_rows):
         vectors = tf.gather(self.vectors, item_rows)
-        fit = tf.linalg.matvec(vectors, self.query(request, text))
+        fit = tf.linalg.matvec(vectors, retrieved["query"])
         return {"score": fit, "p_click": tf.sigmoid(fit)}
 
 

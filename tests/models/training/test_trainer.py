@@ -110,11 +110,11 @@ def test_ranking_prefers_what_comes_next(run, model):
     candidates = tf.constant([["i03", "i08", "i13"]])
     asked = request([["i00"]])
     text = model.encode_queries(asked["query"])
-    ranked = model.rank_scores(asked, text, model.lookup(candidates))
+    found = model.retrieve(asked, text)
+    ranked = model.rank_scores(asked, text, found, model.lookup(candidates))
     assert int(tf.argmax(ranked["score"], 1)[0]) == 0
     assert set(ranked) == {"score", "p_click", "p_buy"}
     # The retrieval score and what the heads say, as logarithms.
-    found = model.retrieve(asked, text)
     scores = _by_retrieval(model, found)
     worth = tf.math.log(ranked["p_click"] + ranked["p_buy"])
     sharpness = (ranked["score"] - worth) / tf.gather(
@@ -144,7 +144,8 @@ def test_requests_need_no_history_and_no_known_item(model):
     assert np.isfinite(unknown).all()
     rows = tf.constant([[-1, 0], [1, 2]])
     text = model.encode_queries(empty["query"])
-    assert np.isfinite(model.rank_scores(empty, text, rows)["score"]).all()
+    ranked = model.rank_scores(empty, text, model.retrieve(empty, text), rows)
+    assert np.isfinite(ranked["score"]).all()
 
 
 def test_padding_and_longer_batches_change_no_vector(model):

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
-from models.training import warm_start
-from models.training.checkpoint import FOLDER, Checkpoint
+from models.training import data, warm_start
+from models.training.last_version import FOLDER, LastVersion
 from models.training.learned_users import Choices, LearnedUsers
 from models.training.update_settings import UpdateSettings
 from schema.errors import DataError
@@ -24,7 +24,7 @@ def choices(times):
 @pytest.fixture
 def last(tmp_path):
     """A version that has learned ten users until second 100."""
-    Checkpoint(
+    LastVersion(
         weights={"item_tower/unknown": np.zeros(2)},
         tokens={"item_id": [b"i1", "商品".encode()]},
         choices=np.array([2.0, 0.0]),
@@ -45,7 +45,7 @@ def numbers(dataset):
 
 
 def test_it_reads_what_was_written(last):
-    found = Checkpoint.read(str(last))
+    found = LastVersion.read(str(last))
     assert found.tokens == {"item_id": [b"i1", "商品".encode()]}
     assert found.model == MODEL
     assert found.weights["item_tower/unknown"].tolist() == [0.0, 0.0]
@@ -89,7 +89,7 @@ def test_new_impressions_come_with_some_old_ones(last, tmp_path):
     spec = {"timestamp": tf.io.FixedLenFeature([], tf.int64)}
 
     def kept(**settings):
-        found = start(last, **settings).impressions([path], 5)
+        found = start(last, **settings).impressions(data.records([path]), 5)
         times = tf.io.parse_example(list(found), spec)["timestamp"].numpy()
         return int((times > 100).sum()), int((times < 100).sum())
 

@@ -12,7 +12,7 @@ from models.inputs import CONTEXT
 from models.item_table import ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
-from models.training.checkpoint import ITEMS, Checkpoint, named_weights
+from models.training.last_version import ITEMS, LastVersion, named_weights
 from models.training.learned_users import Choices, LearnedUsers
 from schema.errors import DataError
 
@@ -96,12 +96,12 @@ def both(tmp_path_factory):
     before.items.set_choices([3, 1, 0, 0])
     for weight in named_weights(before).values():
         weight.assign(tf.random.normal(weight.shape))
-    Checkpoint.of(
+    LastVersion.of(
         before, vocabularies=BEFORE, users=NOBODY, encoder=ENCODER
     ).write(str(root))
     now = shop(root / "now", NOW_IDS, NOW, seed=2)
     fresh = {n: v.numpy() for n, v in named_weights(now).items()}
-    last = Checkpoint.read(str(root))
+    last = LastVersion.read(str(root))
     found = last.restore(now, NOW)
     return before, now, fresh, last, found
 
@@ -189,7 +189,7 @@ def test_what_would_mean_something_else_is_refused(both):
 
 def test_a_run_without_one_is_named(tmp_path):
     with pytest.raises(DataError, match="warm_start is not there"):
-        Checkpoint.read(str(tmp_path))
+        LastVersion.read(str(tmp_path))
 
 
 def choices(*sequences):

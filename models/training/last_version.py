@@ -64,7 +64,7 @@ _MEANING = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+class LastVersion:
     """A model as the next training takes it up.
 
     Attributes:

@@ -1,0 +1,74 @@
+"""The tiny shop's model and batches, made as the Trainer makes them."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+import models  # noqa: F401  chooses Keras 2
+from models import inputs
+from models.item_table import ItemTable, read_items
+from models.recommender import Recommender
+from models.settings import ModelSettings, TrainingSettings
+from models.training import data, strategies
+
+
+class ShopModel:
+    """A model on the devices of a strategy, and what to train it on."""
+
+    def __init__(
+        self,
+        sources: data.Sources,
+        settings: ModelSettings,
+        training: TrainingSettings,
+        folder: pathlib.Path,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self.strategy = strategy or tf.distribute.get_strategy()
+        columns = read_items(data.split_files(sources.items, "all"))
+        number = len(columns["item_id"])
+        folder.mkdir(parents=True, exist_ok=True)
+        items = ItemTable(
+            columns,
+            np.zeros([number, 0], np.float32),
+            str(folder / "ids"),
+            strategies.scope(self.strategy),
+        )
+        nowhere = data.query_lookup([])
+        self.sequences = data.sequences(
+            data.split_files(sources.examples, "sequence_train"),
+            settings.head_names,
+            lambda batch: inputs.sequence_inputs(
+                batch,
+                settings,
+                items.lookup,
+                nowhere,
+                validation_share=training.validation_share,
+                validation_steps=training.validation_steps,
+            ),
+        ).cache()
+        self.ranking = (
+            data.records(data.split_files(sources.examples, "train"))
+            .batch(training.ranking_batch, drop_remainder=True)
+            .map(data.parse(settings.head_names))
+            .map(
+                lambda batch: inputs.ranking_inputs(
+                    batch, settings, items.lookup, nowhere
+                )
+            )
+        )
+        counts, newest, seen = data.targets(self.sequences, number)
+        items.set_choices(counts)
+        with strategies.scope(self.strategy):
+            self.model = Recommender(
+                settings,
+                training,
+                items,
+                counts=counts,
+                newest=newest,
+                available_from=data.available_from(
+                    settings, items.listed_at, seen, counts
+                ),
+                sizes=data.vocabulary_sizes(sources),
+                query_vectors=np.zeros([1, 0], np.float32),
+            )

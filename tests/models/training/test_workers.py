@@ -1,0 +1,187 @@
+"""Two workers over loopback, one of them killed (`DAOGOU_DISTRIBUTED=1`)."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models  # noqa: F401  chooses Keras 2
+from models.settings import TrainingSettings
+from models.training import trainer, worker
+from tests.models.conftest import MODEL
+
+ROOT = pathlib.Path(__file__).parents[3]
+ASKED = bool(os.environ.get("DAOGOU_DISTRIBUTED"))
+several = pytest.mark.skipif(
+    not ASKED, reason="takes minutes; DAOGOU_DISTRIBUTED=1 runs it"
+)
+# Nothing random in the towers, so that curves can be compared.
+SETTINGS = dataclasses.replace(
+    MODEL, dropout=0.0, id_dropout=0.0, ranking_dropout=0.0
+)
+TRAINING = TrainingSettings(
+    sequence_batch=8,
+    ranking_batch=32,
+    max_epochs=12,
+    ranking_epochs=2,
+    catch_up_epochs=1,
+    validate_every=1,
+    patience=12,
+    learning_rate=5e-3,
+    warmup_steps=5,
+    checkpoint_every=1,
+    strategy="multi_worker",
+)
+
+
+def free_ports(number):
+    sockets = [socket.socket() for _ in range(number)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def start(job, folder):
+    """Starts both workers; each writes its own log."""
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in (0, 1):
+        config = {
+            "cluster": {"worker": hosts},
+            "task": {"type": "worker", "index": index},
+        }
+        with open(folder / f"worker{index}.log", "ab") as log:
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "models.training.worker", str(job)],
+                    cwd=ROOT,
+                    env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+    return processes
+
+
+def ended(process, folder, index, seconds=600):
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        told = (folder / f"worker{index}.log").read_text()[-3000:]
+        raise AssertionError(f"worker {index} hangs: {told}") from None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def job(tiny_shop, folder):
+    path = folder / "job.json"
+    worker.Job(
+        sources=tiny_shop,
+        model_dir=str(folder / "model"),
+        run_dir=str(folder / "run"),
+        model=SETTINGS,
+        training=TRAINING,
+    ).write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def history(job, folder):
+    """Of two workers, of whom one was killed and both were started again."""
+    first = start(job, folder)
+    kept = folder / "run" / "checkpoints" / "retrieval.npz"
+    deadline = time.monotonic() + 600
+    while not kept.exists() and time.monotonic() < deadline:
+        assert all(process.poll() is None for process in first)
+        time.sleep(0.05)
+    first[1].send_signal(signal.SIGKILL)
+    assert ended(first[1], folder, 1) == -signal.SIGKILL
+    assert ended(first[0], folder, 0) != 0
+    with np.load(kept) as held:
+        done = len(json.loads(str(held["about"]))["rows"])
+    assert 1 <= done < TRAINING.max_epochs
+    second = start(job, folder)
+    codes = [ended(p, folder, i) for i, p in enumerate(second)]
+    told = (folder / "worker0.log").read_text()[-3000:]
+    assert codes == [0, 0], told
+    return json.loads((folder / "run" / "history.json").read_text())
+
+
+@several
+def test_the_curve_is_that_of_one_device_in_one_go(
+    history, tiny_shop, tmp_path
+):
+    alone = trainer.train(
+        tiny_shop,
+        str(tmp_path / "model"),
+        str(tmp_path / "run"),
+        SETTINGS,
+        dataclasses.replace(TRAINING, strategy="default", checkpoint_every=0),
+    )
+    one, two = (
+        [row["retrieval_loss"] for row in rows["retrieval"]]
+        for rows in (alone, history)
+    )
+    assert len(two) == len(one)
+    np.testing.assert_allclose(two, one, rtol=5e-3)
+    np.testing.assert_allclose(
+        history["ranking"][-1]["ranking_loss"],
+        alone["ranking"][-1]["ranking_loss"],
+        rtol=0.1,
+    )
+
+
+@several
+def test_the_chief_alone_leaves_a_model_and_no_checkpoints(history, folder):
+    model = tf.saved_model.load(str(folder / "model"))
+    assert model.item_vectors().shape[0] == 24
+    assert not (folder / "run" / "checkpoints").exists()
+    events = list((folder / "run").rglob("events.out.tfevents.*"))
+    stages = {path.relative_to(folder / "run").parts[0] for path in events}
+    assert stages == {"retrieval", "ranking"}
+
+
+@several
+def test_who_lost_a_worker_says_what_to_do(history, folder):
+    told = (folder / "worker0.log").read_text()
+    assert "start all workers again" in told or "coordination" in told.lower()
+
+
+def test_a_job_that_is_none_is_named(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "job.json"
+    assert worker.main([str(path)]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    path.write_text('{"sources": {}}')
+    assert worker.main([str(path)]) == 1
+    assert "describes no training" in capsys.readouterr().err
+    assert worker.main([]) == 2
+
+
+def test_a_job_is_read_as_it_was_written(job, tiny_shop, monkeypatch, capsys):
+    read = worker.Job.read(job)
+    assert (read.sources, read.model, read.training) == (
+        tiny_shop,
+        SETTINGS,
+        TRAINING,
+    )
+    # And without a cluster nothing is trained.
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert worker.main([str(job)]) == 1
+    assert "TF_CONFIG, which is not set" in capsys.readouterr().err
