@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  Registers the text encoder's ops.
 
-import models  # noqa: F401  before TensorFlow: chooses Keras 2
+import models.text.hub  # noqa: F401  Keras 2, and the text encoder's ops
 from components.item_index.building import examples_of
 from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.last_version import figures, ranks_at

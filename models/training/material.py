@@ -36,7 +36,7 @@ class Material:
       sequences: Prepared, one a user.
       counts: int64 [N], how often each item is a target.
       choices: Who chose what, when.
-      impressions: Files of the ranking examples.
+      impressions: string, transformed ranking examples.
     """
 
     def __init__(self, sources: Sources, run_dir: str, settings: ModelSettings):
@@ -54,7 +54,8 @@ class Material:
         )
         self._columns = read_items(data.split_files(sources.items, "all"))
         self._texts = align(self._columns["item_id"], keys, vectors)
-        self.impressions = data.split_files(sources.examples, "train")
+        files = data.split_files(sources.examples, "train")
+        self.impressions = data.records(files)
 
     def item_table(self, scope=None, least: int = 0) -> ItemTable:
         """Makes a table of the items.
@@ -155,5 +156,5 @@ class Material:
 
     def some_ranking(self) -> tf.data.Dataset:
         """Returns batches of one ranking example, prepared."""
-        some = data.records(self.impressions).batch(1)
+        some = self.impressions.batch(1)
         return prepared(some, self._settings, self.ranking_inputs)

@@ -141,7 +141,8 @@ def fit(
     if fine_tuning.mode != FROZEN:
         check_alone(training, fine_tuning)
     if warm is not None:
-        warm_start.check_alone(training, fine_tuning)
+        warm_start.check_frozen(fine_tuning)
+        training = warm.settings.of(training)
     # Before anything else of TensorFlow, as several workers want it.
     strategy = strategies.of(training)
     tf.keras.utils.set_random_seed(training.seed)
@@ -184,7 +185,7 @@ def _fit(
 ) -> Fitted:
     material = Material(sources, run_dir, settings)
     if warm:
-        training = warm.settings(settings, training, material.about_text)
+        warm.check(settings, material.about_text)
     alone = strategies.is_single(strategy)
     items = material.item_table(strategies.scope(strategy), 0 if alone else 1)
     material.take(items, training)
@@ -203,16 +204,16 @@ def _fit(
     live_text = None
     if fine_tuning.mode != FROZEN:
         live_text = material.live_text(model, fine_tuning)
-    impressions = data.records(material.impressions)
-    step, towers = None, []
+    impressions = material.impressions
+    step, towers, late = None, [], sequences
     if warm:
         warm.restore(
             model,
-            sequences,
+            sequences.batch(1),
             material.some_ranking() if ranking else None,
             warm_start.vocabularies(sources),
         )
-        impressions = warm.impressions(material.impressions, training.seed)
+        impressions = warm.impressions(impressions, training.seed)
         late = warm.worth_learning(sequences, material.choices, training.seed)
     else:
         towers = fitting.fit_retrieval(
@@ -220,7 +221,6 @@ def _fit(
         )
         # With a text encoder in training the step was another one.
         step = None if live_text else TowerStep.of(model)
-        late = sequences
     history = {"retrieval": towers}
     if ranking:
         model.learned_until = parted

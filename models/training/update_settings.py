@@ -39,7 +39,10 @@ class UpdateSettings(Settings):
             self.check(field, getattr(self, field) >= 0, ">= 0")
 
     def of(self, training: TrainingSettings) -> TrainingSettings:
-        """Returns a whole training's settings, as an update takes them."""
+        """Returns a whole training's settings, as an update takes them.
+
+        It takes minutes: on one device, and without checkpoints.
+        """
         return dataclasses.replace(
             training,
             catch_up_epochs=self.epochs,
@@ -47,4 +50,6 @@ class UpdateSettings(Settings):
             learning_rate=self.pace * training.learning_rate,
             warmup_steps=self.warmup_steps,
             spectral_start=False,
+            strategy="default",
+            checkpoint_every=0,
         )

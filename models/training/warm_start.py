@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import features
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import ModelSettings
 from models.text.fine_tuning.settings import FROZEN, FineTuningSettings
 from models.training import data
 from models.training.last_version import LastVersion
@@ -37,6 +37,7 @@ class WarmStart:
       settings: How much is learned.
 
     Attributes:
+      settings: How much is learned.
       learned_until: Unix seconds; the last version knows nothing of that
         moment and later.
       told: What `history.json` says of the update.
@@ -47,25 +48,21 @@ class WarmStart:
 
     def __init__(self, run_dir: str, settings: UpdateSettings):
         self._last = LastVersion.read(run_dir)
-        self._settings = settings
+        self.settings = settings
         self.learned_until = self._last.learned_until
         self.told: dict = {"learned_until": self.learned_until}
 
-    def settings(
-        self, model: ModelSettings, training: TrainingSettings, encoder: dict
-    ) -> TrainingSettings:
-        """Returns how the update is trained.
+    def check(self, model: ModelSettings, encoder: dict) -> None:
+        """Refuses to go on with another model.
 
         Args:
           model: What the model is to be.
-          training: Of a whole training.
           encoder: What `encoder.json` says.
 
         Raises:
-          DataError: The last version was another model.
+          DataError: The last version was another one.
         """
         self._last.check(model, encoder)
-        return self._settings.of(training)
 
     def restore(
         self,
@@ -78,7 +75,7 @@ class WarmStart:
 
         Args:
           model: Just made.
-          sequences: Of which one lets the towers make their weights.
+          sequences: Batches, one of which lets the towers make their weights.
           impressions: Batches that let the heads make theirs; None leaves
             them out.
           vocabularies: Of each feature that has one, its tokens in order.
@@ -86,11 +83,11 @@ class WarmStart:
         Raises:
           DataError: As `LastVersion.restore`.
         """
-        for batch in sequences.batch(1).take(1):
-            model.compute_loss({"sequences": batch})
+        for batch in sequences.take(1):
+            model.sequence_loss(batch)
         model.freeze_items()
         for batch in () if impressions is None else impressions.take(1):
-            model.compute_loss({"ranking": batch})
+            model.loss_of_ranking(batch)
         found = self._last.restore(model, vocabularies)
         model.freeze_items()
         items = model.items.num_items
@@ -119,7 +116,7 @@ class WarmStart:
                 "split time that the last version has not learned from"
             )
         old = np.flatnonzero(~new)
-        count = min(len(old), round(self._settings.replay * int(new.sum())))
+        count = min(len(old), round(self.settings.replay * int(new.sum())))
         drawn = np.random.default_rng(seed).choice(old, count, replace=False)
         kept = new.copy()
         kept[drawn] = True
@@ -135,11 +132,13 @@ class WarmStart:
             .map(lambda _, sequence: sequence)
         )
 
-    def impressions(self, files: list[str], seed: int) -> tf.data.Dataset:
+    def impressions(
+        self, records: tf.data.Dataset, seed: int
+    ) -> tf.data.Dataset:
         """Returns serialised ranking examples since then, and some others.
 
         Args:
-          files: Of the split `train`, transformed.
+          records: Of the split `train`, transformed, serialised.
           seed: Of the draw of the others.
         """
         spec = {"timestamp": tf.io.FixedLenFeature([], tf.int64)}
@@ -148,13 +147,13 @@ class WarmStart:
             time = tf.io.parse_example(batch, spec)["timestamp"]
             return time >= self.learned_until
 
-        batches = data.records(files).batch(data.PARSE_BATCH)
+        batches = records.batch(data.PARSE_BATCH)
         new = old = 0
         for batch in batches:
             fresh = is_new(batch).numpy()
             new += int(fresh.sum())
             old += int((~fresh).sum())
-        share = min(1.0, self._settings.replay * new / max(old, 1))
+        share = min(1.0, self.settings.replay * new / max(old, 1))
         self.told["impressions"] = {"new": new, "replay_share": share}
 
         def keep(batch):
@@ -169,38 +168,23 @@ class WarmStart:
         return batches.map(keep).unbatch().cache()
 
 
-def check_alone(
-    training: TrainingSettings, fine_tuning: FineTuningSettings
-) -> None:
-    """Checks that a training can go on with the last version.
+def check_frozen(fine_tuning: FineTuningSettings) -> None:
+    """Checks that the text encoder stays as it is.
 
     Raises:
-      SettingsError: The text encoder is trained, or several devices train.
+      SettingsError: It is to be trained.
     """
-    for name, value, alone, because in (
-        (
-            "FineTuningSettings.mode",
-            fine_tuning.mode,
-            FROZEN,
-            "the last version's encoder is another one",
-        ),
-        (
-            "TrainingSettings.strategy",
-            training.strategy,
-            "default",
-            "its weights are put into a model of one device",
-        ),
-    ):
-        if value != alone:
-            raise SettingsError(
-                f"{name} is {value!r} and training goes on with the last "
-                f"version; allowed: {alone!r}, because {because}"
-            )
+    if fine_tuning.mode != FROZEN:
+        raise SettingsError(
+            f"FineTuningSettings.mode is {fine_tuning.mode!r} and training "
+            "goes on with the last version; allowed: one of them, because the "
+            "last version's encoder is another one"
+        )
 
 
 def vocabularies(sources: data.Sources) -> dict[str, list[bytes]]:
     """Returns the tokens of each feature that has a vocabulary, in order."""
-    # Updates run where TensorFlow Transform is; other trainings need not.
+    # Where TFX is not, models are still trained, and not gone on with.
     import tensorflow_transform as tft
 
     found = {}

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
-from models.training import warm_start
+from models.training import data, warm_start
 from models.training.last_version import FOLDER, LastVersion
 from models.training.learned_users import Choices, LearnedUsers
 from models.training.update_settings import UpdateSettings
@@ -89,7 +89,7 @@ def test_new_impressions_come_with_some_old_ones(last, tmp_path):
     spec = {"timestamp": tf.io.FixedLenFeature([], tf.int64)}
 
     def kept(**settings):
-        found = start(last, **settings).impressions([path], 5)
+        found = start(last, **settings).impressions(data.records([path]), 5)
         times = tf.io.parse_example(list(found), spec)["timestamp"].numpy()
         return int((times > 100).sum()), int((times < 100).sum())
 
