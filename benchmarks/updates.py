@@ -270,7 +270,8 @@ def _with_new_items(
 ):
     """Loads a model that takes in, untrained, the items it does not know."""
     split = pathlib.Path(outputs["Catalogue"].outputs["catalogue"], "Split-all")
-    known = list(tf.saved_model.load(str(model_dir)).item_ids().numpy())
+    trained = tf.saved_model.load(str(model_dir))
+    known = list(trained.item_ids().numpy())
     text = tf.io.FixedLenFeature([], tf.string)
     spec = {"item_id": text, "text": text}
     examples = np.array(list(examples_of(split).as_numpy_iterator()), object)
