@@ -30,7 +30,7 @@ class ServableSettings(Settings):
     default_k: int = 10
     max_history: int = 50
     exclude_seen: bool = False
-    search_text_weight: float = 0.7
+    search_text_weight: float = 0.4
     search_words_weight: float = 0.1
     similar_text_weight: float = 0.5
     known_queries: int = 2000
