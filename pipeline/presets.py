@@ -62,6 +62,7 @@ def _preset(
     text: dict[str, typing.Any] | None = None,
     model: dict[str, typing.Any] | None = None,
     training: dict[str, typing.Any] | None = None,
+    servable: dict[str, typing.Any] | None = None,
     gate: dict[str, typing.Any] | None = None,
 ) -> PipelineConfig:
     shared = {
@@ -86,7 +87,7 @@ def _preset(
         training=settings(TrainingSettings, shared, **(training or {})),
         retrieval_evaluation=settings(RetrievalEvaluationSettings, shared),
         index=settings(IndexSettings, shared),
-        servable=settings(ServableSettings, shared),
+        servable=settings(ServableSettings, shared, **(servable or {})),
         serving_validator=settings(ServingValidatorSettings, shared),
         gate=settings(GateSettings, shared, **(gate or {})),
     )
@@ -105,6 +106,8 @@ def demo() -> PipelineConfig:
         mall=MallSettings(),
         behavior_log=MALL_BEHAVIOR,
         training={"max_seconds": 120.0},
+        # Its log has searches, so the ranking knows what a query asks for.
+        servable={"search_text_weight": 0.4},
     )
 
 

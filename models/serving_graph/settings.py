@@ -16,7 +16,8 @@ class ServableSettings(Settings):
       max_history: Steps of history that the model reads, at least 1.
       exclude_seen: Whether items of the history are never recommended.
       search_text_weight: Share of text similarity in the order of `search`,
-        the rest is the ranking's; 0 to 1.
+        the rest is the ranking's, which has learned what a query asks for
+        where the log has searches; 0 to 1.
       search_words_weight: What the words of a query add to the similarity of
         texts, a cosine, where an item has all of them; at least 0.
       similar_text_weight: Share of text similarity in `similar`, the rest is
@@ -30,7 +31,7 @@ class ServableSettings(Settings):
     default_k: int = 10
     max_history: int = 50
     exclude_seen: bool = False
-    search_text_weight: float = 0.4
+    search_text_weight: float = 0.7
     search_words_weight: float = 0.1
     similar_text_weight: float = 0.5
     known_queries: int = 2000
