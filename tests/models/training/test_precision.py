@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -59,9 +58,7 @@ def test_it_computes_in_the_type_and_learns_as_well(trained, name):
     assert rows[-1]["val_gain"] > 0.6
     assert abs(rows[-1]["val_gain"] - whole[-1]["val_gain"]) < 0.05
     # At the end: float16 skips its first steps, till it knows the scale.
-    np.testing.assert_allclose(
-        rows[-1]["retrieval_loss"], whole[-1]["retrieval_loss"], rtol=0.15
-    )
+    assert rows[-1]["retrieval_loss"] < 1.15 * whole[-1]["retrieval_loss"]
 
 
 def test_the_loss_of_float16_is_scaled_and_its_gradients_are_not(trained):
