@@ -20,7 +20,7 @@ from models.training import checkpoints, strategies, trainer
 from models.training.data import Sources
 from schema.settings import SettingsError
 from tests.models.conftest import MODEL
-from tests.models.training.shop_model import ShopModel
+from tests.models.training.shop_model import ShopModel, turned_batches
 
 # Nothing random in the towers, so that one and two devices can be compared.
 SETTINGS = dataclasses.replace(
@@ -105,11 +105,14 @@ def furthest(one, other):
 
 
 def trainings(shop, root):
-    """Trains on one device and on both."""
-    return {
+    """Trains on one device, on both, and on one with turned batches."""
+    found = {
         name: trained(shop, root / name, name)
         for name in ("default", "mirrored")
     }
+    with turned_batches():
+        found["turned"] = trained(shop, root / "turned", "default")
+    return found
 
 
 def steps(shop, root):

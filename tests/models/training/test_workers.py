@@ -18,6 +18,7 @@ import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
 from models.training import trainer, worker
 from tests.models.conftest import MODEL
+from tests.models.training.shop_model import assert_alike, turned_batches
 
 ROOT = pathlib.Path(__file__).parents[3]
 ASKED = bool(os.environ.get("DAOGOU_DISTRIBUTED"))
@@ -128,19 +129,28 @@ def history(job, folder):
 def test_the_curve_is_that_of_one_device_in_one_go(
     history, tiny_shop, tmp_path
 ):
-    alone = trainer.train(
-        tiny_shop,
-        str(tmp_path / "model"),
-        str(tmp_path / "run"),
-        SETTINGS,
-        dataclasses.replace(TRAINING, strategy="default", checkpoint_every=0),
+    training = dataclasses.replace(
+        TRAINING, strategy="default", checkpoint_every=0
     )
-    one, two = (
+
+    def train(name):
+        return trainer.train(
+            tiny_shop,
+            str(tmp_path / name / "model"),
+            str(tmp_path / name / "run"),
+            SETTINGS,
+            training,
+        )
+
+    alone = train("alone")
+    with turned_batches():
+        rows_turned = train("turned")
+    one, two, turned = (
         [row["retrieval_loss"] for row in rows["retrieval"]]
-        for rows in (alone, history)
+        for rows in (alone, history, rows_turned)
     )
     assert len(two) == len(one)
-    np.testing.assert_allclose(two, one, rtol=5e-3)
+    assert_alike(two, one, turned)
     np.testing.assert_allclose(
         history["ranking"][-1]["ranking_loss"],
         alone["ranking"][-1]["ranking_loss"],
