@@ -6,7 +6,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest --numprocesses auto --maxprocesses 4 \
 	--dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint format lock image clean
+.PHONY: help setup demo test testall quick lint format lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,8 +19,11 @@ demo: setup ## simulate a Chinese mall, run the whole pipeline, show recommendat
 	@$(VENV)/daogou run --preset demo
 	@$(VENV)/daogou search "无线鼠标" --preset demo
 
-test: setup ## every test, the end-to-end run included
+test: setup ## the tests, the end-to-end run included
 	@$(PYTEST)
+
+testall: setup ## those that take minutes too: devices, workers, Kubeflow, peers
+	@DAOGOU_SLOW=1 DAOGOU_KUBEFLOW=1 $(PYTEST)
 
 quick: setup ## the tests that need no pipeline run
 	@$(PYTEST) -m "not e2e"

@@ -11,6 +11,7 @@ from benchmarks.index import peers
 from benchmarks.index import vectors as made
 from models.index import measuring
 from schema.errors import MissingDependencyError
+from tests.slow import slow
 
 
 def test_made_up_vectors_lie_in_clusters():
@@ -61,6 +62,7 @@ def test_each_kind_is_measured_and_filters_keep_their_recall(tmp_path):
         assert told["slots"] == 1
 
 
+@slow
 def test_peers_reach_the_recall_they_are_asked_for():
     vectors, queries = made.made_up(3000, 16, 96)
     asked = queries[32:]

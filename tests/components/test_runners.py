@@ -32,6 +32,7 @@ from tests.components.behavior_log.small_log import (
 )
 from tests.components.text_embedding.inputs import write_inputs
 from tests.encoders import write_tiny_bert
+from tests.slow import slow
 
 # What a worker gets for each step; data has no place in it.
 MOST_BYTES = 10_000
@@ -182,6 +183,7 @@ def test_every_do_fn_pickles_and_carries_no_data(tmp_path, node):
 
 
 @pytest.mark.e2e
+@slow
 @pytest.mark.parametrize("runner", ["processes", *PORTABLE])
 def test_runners_make_the_same_examples(tmp_path, runner):
     with _arguments(runner) as arguments:

@@ -13,6 +13,7 @@ from models.training.checkpoints import Checkpoints, Standing
 from schema.errors import DataError
 from tests.models.conftest import MODEL
 from tests.models.training.shop_model import ShopModel
+from tests.slow import slow
 
 # Nothing is drawn but the batches, so that curves can be compared.
 SETTINGS = dataclasses.replace(MODEL, dropout=0.0, id_dropout=0.0)
@@ -141,6 +142,7 @@ def of(rows, name="retrieval_loss"):
     return [row[name] for row in rows]
 
 
+@slow
 def test_it_goes_on_where_it_was(fit, whole, kept):
     expected, model = whole
     rows, resumed = fit(kept)
@@ -160,6 +162,7 @@ def test_it_goes_on_where_it_was(fit, whole, kept):
     )
 
 
+@slow
 def test_without_its_place_in_the_input_the_curve_is_another(fit, whole, kept):
     """What the test above would see if batches came twice."""
     kept.write(

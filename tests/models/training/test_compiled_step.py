@@ -9,6 +9,7 @@ from models.settings import TrainingSettings
 from models.training import fitting
 from tests.models.conftest import MODEL
 from tests.models.training.shop_model import ShopModel
+from tests.slow import slow
 
 SETTINGS = dataclasses.replace(MODEL, dropout=0.1)
 COMPILED = TrainingSettings(
@@ -52,7 +53,10 @@ def not_for_a_compiler(function):
     return found
 
 
-@pytest.fixture(scope="module", params=["full", "sampled in float16"])
+@pytest.fixture(
+    scope="module",
+    params=["full", pytest.param("sampled in float16", marks=slow)],
+)
 def step(request, tiny_shop, tmp_path_factory):
     """A compiled step of a model, and batches of both tasks."""
     change = {

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -11,14 +10,9 @@ import numpy as np
 import pytest
 
 from tests.models.training.shop_model import assert_alike
+from tests.slow import slow
 
 ROOT = pathlib.Path(__file__).parents[3]
-
-
-trainings_too = pytest.mark.skipif(
-    "DAOGOU_DISTRIBUTED" not in os.environ,
-    reason="takes minutes; DAOGOU_DISTRIBUTED=1 runs it",
-)
 
 
 def found_in_a_process(what, sources, folder):
@@ -57,7 +51,7 @@ def curve(found, strategy, part, name):
     return [row[name] for row in rows if name in row]
 
 
-@trainings_too
+@slow
 def test_the_loss_curve_is_that_of_one_device(found):
     one, two, turned = (
         curve(found, strategy, "retrieval", "retrieval_loss")
@@ -75,7 +69,7 @@ def test_the_loss_curve_is_that_of_one_device(found):
     np.testing.assert_allclose(two, one, rtol=0.1)
 
 
-@trainings_too
+@slow
 def test_what_they_validate_and_export_is_the_same_too(found):
     one, two, turned = (
         np.array(found[name]["items"])

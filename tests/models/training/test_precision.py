@@ -11,6 +11,7 @@ from models.training import fitting
 from schema.settings import SettingsError
 from tests.models.conftest import MODEL
 from tests.models.training.shop_model import ShopModel
+from tests.slow import slow
 
 SETTINGS = dataclasses.replace(MODEL, dropout=0.0, id_dropout=0.0)
 TRAINING = TrainingSettings(
@@ -49,6 +50,7 @@ def trained(tiny_shop, tmp_path_factory):
     return found
 
 
+@slow
 @pytest.mark.parametrize("name", HALVES)
 def test_it_computes_in_the_type_and_learns_as_well(trained, name):
     rows, _, dtype = trained[name]
@@ -61,6 +63,7 @@ def test_it_computes_in_the_type_and_learns_as_well(trained, name):
     assert rows[-1]["retrieval_loss"] < 1.15 * whole[-1]["retrieval_loss"]
 
 
+@slow
 def test_the_loss_of_float16_is_scaled_and_its_gradients_are_not(trained):
     rows, optimizer, _ = trained["float16"]
     steps = int(optimizer.iterations)

@@ -1,4 +1,4 @@
-"""Two workers over loopback, one of them killed (`DAOGOU_DISTRIBUTED=1`)."""
+"""Two workers over loopback, one of them killed (`make testall`)."""
 
 import dataclasses
 import json
@@ -19,12 +19,9 @@ from models.settings import TrainingSettings
 from models.training import trainer, worker
 from tests.models.conftest import MODEL
 from tests.models.training.shop_model import assert_alike, turned_batches
+from tests.slow import slow
 
 ROOT = pathlib.Path(__file__).parents[3]
-ASKED = bool(os.environ.get("DAOGOU_DISTRIBUTED"))
-several = pytest.mark.skipif(
-    not ASKED, reason="takes minutes; DAOGOU_DISTRIBUTED=1 runs it"
-)
 # Nothing random in the towers, so that curves can be compared.
 SETTINGS = dataclasses.replace(
     MODEL, dropout=0.0, id_dropout=0.0, ranking_dropout=0.0
@@ -125,7 +122,7 @@ def history(job, folder):
     return json.loads((folder / "run" / "history.json").read_text())
 
 
-@several
+@slow
 def test_the_curve_is_that_of_one_device_in_one_go(
     history, tiny_shop, tmp_path
 ):
@@ -158,7 +155,7 @@ def test_the_curve_is_that_of_one_device_in_one_go(
     )
 
 
-@several
+@slow
 def test_the_chief_alone_leaves_a_model_and_no_checkpoints(history, folder):
     model = tf.saved_model.load(str(folder / "model"))
     assert model.item_vectors().shape[0] == 24
@@ -168,7 +165,7 @@ def test_the_chief_alone_leaves_a_model_and_no_checkpoints(history, folder):
     assert stages == {"retrieval", "ranking"}
 
 
-@several
+@slow
 def test_who_lost_a_worker_says_what_to_do(history, folder):
     told = (folder / "worker0.log").read_text()
     assert "start all workers again" in told or "coordination" in told.lower()
