@@ -53,6 +53,27 @@ how_many = click.option(
     show_default=True,
     help="How many items.",
 )
+
+
+def existing_file(name: str, argument: str, *, text: str, required=False):
+    """Returns the option of a file that must be there.
+
+    Args:
+      name: Of the option, as `--queries`.
+      argument: Of the command's function.
+      text: Its help.
+      required: Whether it must be given.
+    """
+    return click.option(
+        name,
+        argument,
+        type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+        required=required,
+        metavar="FILE",
+        help=text,
+    )
+
+
 held_out_share = click.option(
     "--share",
     type=click.FloatRange(0, 0.5),

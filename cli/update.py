@@ -13,17 +13,6 @@ if typing.TYPE_CHECKING:
     from cli.main import Session
 
 
-def _file(name: str, table: str, *, required: bool, text: str):
-    return click.option(
-        name,
-        table,
-        type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
-        required=required,
-        metavar="FILE",
-        help=text,
-    )
-
-
 @click.command(
     epilog=options.examples(
         "daogou update --preset demo --events today.parquet",
@@ -31,15 +20,21 @@ def _file(name: str, table: str, *, required: bool, text: str):
         "daogou update --events missed.csv --late-days 10",
     )
 )
-@_file(
+@options.existing_file(
     "--events",
     "events",
     required=True,
     text="What happened since, CSV or Parquet in the contract's form.",
 )
-@_file("--items", "items", required=False, text="New and changed items.")
-@_file("--users", "users", required=False, text="New and changed users.")
-@_file("--campaigns", "campaigns", required=False, text="New and changed ones.")
+@options.existing_file(
+    "--items", "items", required=False, text="New and changed items."
+)
+@options.existing_file(
+    "--users", "users", required=False, text="New and changed users."
+)
+@options.existing_file(
+    "--campaigns", "campaigns", required=False, text="New and changed ones."
+)
 @options.runs
 @options.preset_of_newest_run
 @click.option(

@@ -8,17 +8,6 @@ from cli import options
 from cli.figures import check_folder, give, json_file
 
 
-def _file(name: str, argument: str, text: str):
-    return click.option(
-        name,
-        argument,
-        type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
-        default=None,
-        metavar="FILE",
-        help=text,
-    )
-
-
 @click.command(
     epilog=options.examples(
         "daogou bench text --data ../shared/data --json text.json",
@@ -31,8 +20,12 @@ def _file(name: str, argument: str, text: str):
     required=False,
     text="Folder that holds both files under their usual names.",
 )
-@_file("--queries", "queries", "Search queries: TSV of id and text.")
-@_file("--texts", "texts", "Long texts: CSV with a column review, or a zip.")
+@options.existing_file(
+    "--queries", "queries", text="Search queries: TSV of id and text."
+)
+@options.existing_file(
+    "--texts", "texts", text="Long texts: CSV with a column review, or a zip."
+)
 @click.option(
     "--sample",
     type=click.IntRange(min=100),
