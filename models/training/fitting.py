@@ -19,6 +19,7 @@ from models.training import strategies
 from models.training.callbacks import KeepBest, Record, Save
 from models.training.checkpoints import NONE, Checkpoints, put
 from models.training.live_text import LiveText
+from models.training.optimizer import AdamW
 from models.training.schedule import WarmupCosine
 
 if typing.TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _compile_here(model, settings):
     model.schedule = WarmupCosine(
         settings.learning_rate, settings.warmup_steps, settings.decay_steps
     )
-    optimizer = tf.keras.optimizers.AdamW(
+    optimizer = AdamW(
         model.schedule,
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.models.training.shop_model import assert_alike, not_understood
+from tests.models.training.shop_model import assert_alike
 from tests.slow import slow
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -52,7 +52,6 @@ def curve(found, strategy, part, name):
 
 
 @slow
-@not_understood
 def test_the_loss_curve_is_that_of_one_device(found):
     one, two, turned = (
         curve(found, strategy, "retrieval", "retrieval_loss")
@@ -71,7 +70,6 @@ def test_the_loss_curve_is_that_of_one_device(found):
 
 
 @slow
-@not_understood
 def test_what_they_validate_and_export_is_the_same_too(found):
     one, two, turned = (
         np.array(found[name]["items"])

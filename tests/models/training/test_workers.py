@@ -18,11 +18,7 @@ import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
 from models.training import trainer, worker
 from tests.models.conftest import MODEL
-from tests.models.training.shop_model import (
-    assert_alike,
-    not_understood,
-    turned_batches,
-)
+from tests.models.training.shop_model import assert_alike, turned_batches
 from tests.slow import slow
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -127,7 +123,6 @@ def history(job, folder):
 
 
 @slow
-@not_understood
 def test_the_curve_is_that_of_one_device_in_one_go(
     history, tiny_shop, tmp_path
 ):
