@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import logging
+import os
 import signal
+import sys
 
 import click
 
@@ -43,6 +45,20 @@ def run(settings: ServerSettings, *, verbose: bool) -> None:
     server.wait()
     _say("stopping: what has been accepted is answered")
     server.stop()
+    _drop_what_cannot_be_written()
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Lets a good end be one where the log's disk is full.
+
+    Python tries again to write what is left, and would exit with 120.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 def _say(text: str) -> None:

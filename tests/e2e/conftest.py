@@ -1,12 +1,12 @@
 """One small pipeline run, shared by all tests that need a finished one."""
 
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 
 import pytest
+
+from tests.e2e import forked
 
 DAOGOU = pathlib.Path(sys.executable).with_name("daogou")
 
@@ -27,44 +27,29 @@ class Shop:
             check=False,
         )
 
-    def run(self, *, program: str = "") -> str:
-        """Runs the pipeline to its end; returns what was printed.
-
-        Args:
-          program: Stands in for `daogou`.
-        """
-        done = subprocess.run(
-            self._command(program),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, self.explain(done)
+    def run(self) -> str:
+        """Runs the pipeline to its end; returns what was printed."""
+        done = self.daogou("run", "--preset", "tiny")
+        assert done.returncode == 0, self.explain(done.stdout + done.stderr)
         return done.stdout + done.stderr
 
-    def _command(self, program):
-        start = [sys.executable, "-c", program] if program else [DAOGOU]
-        return [*start, "run", "--preset", "tiny", "--runs", self.runs]
+    def forked_run(
+        self, name: str, training_seed: int | None = None
+    ) -> forked.Daogou:
+        """Begins a run of the pipeline in a process that need not import it.
 
-    def run_and_kill(self, node: str, program: str) -> None:
-        """Runs the pipeline and sends SIGKILL while `node` is running."""
-        with subprocess.Popen(
-            self._command(program),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            bufsize=1,
-            start_new_session=True,
-        ) as process:
-            seen = ""
-            # The name of a node is printed when it starts, its time when it
-            # ends, so the text is read as it comes.
-            while f"] {node} " not in seen:
-                letter = process.stdout.read(1)
-                assert letter, f"ended before {node}: {seen}"
-                seen += letter
-            os.killpg(process.pid, signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
+        Args:
+          name: Of the run, for what it prints.
+          training_seed: Replaces the preset's.
+        """
+        words = ["run", "--preset", "tiny", "--runs", str(self.runs)]
+        return forked.Daogou(words, self.runs / f"{name}.txt", training_seed)
+
+    def finish(self, run: forked.Daogou) -> str:
+        """Waits for the good end of a run; returns what was printed."""
+        code = run.join()
+        assert code == 0, self.explain(run.printed())
+        return run.printed()
 
     def versions(self) -> dict[str, dict[str, int]]:
         """Returns the files of each version, by name, with their sizes."""
@@ -79,11 +64,11 @@ class Shop:
             if folder.name.isdigit()
         }
 
-    def explain(self, done: subprocess.CompletedProcess[str]) -> str:
-        """Returns the end of what a failed command printed and logged."""
+    def explain(self, printed: str) -> str:
+        """Returns what a failed command printed, and the end of its log."""
         logs = sorted(self.home.glob("*/run.log"))
         log = logs[-1].read_text(errors="replace") if logs else ""
-        return f"{done.stdout}\n{done.stderr}\n--- run.log\n{log[-6000:]}"
+        return f"{printed}\n--- run.log\n{log[-6000:]}"
 
 
 @pytest.fixture(scope="session")

@@ -24,24 +24,8 @@ from serving.requests import Only, Request
 
 pytestmark = pytest.mark.e2e
 
-# `daogou`, with the same data and another seed of the training.
-NEW_SEED = """
-import dataclasses
-from cli import main
-from pipeline import presets
-
-by_name = presets.by_name
-
-
-def other(name, seed=None):
-    config = by_name(name, seed)
-    training = dataclasses.replace(config.training, seed=7)
-    return dataclasses.replace(config, training=training)
-
-
-presets.by_name = other
-main.main()
-"""
+# Of the training, so that it and what follows it run again.
+NEW_SEED = 7
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +160,7 @@ def test_what_a_recommendation_cites_is_why_it_is_there(shop):
 def test_servable_and_pipeline_see_the_same(shop, tmp_path):
     file = tmp_path / "skew.json"
     done = shop.daogou("skew", "--preset", "tiny", "--json", file)
-    assert done.returncode == 0, shop.explain(done)
+    assert done.returncode == 0, shop.explain(done.stderr)
     found = json.loads(file.read_text())
     assert found["events"] == 1000
     assert {"rows", "types", "gaps", "city_index"} <= set(found["features"])
@@ -235,7 +219,7 @@ def test_new_items_are_found_without_training(shop, tmp_path):
         f"new-2,{words},{tags.most_common(1)[0][0]}\n"
     )
     added = shop.daogou("items", "add", file, "--preset", "tiny", "--json")
-    assert added.returncode == 0, shop.explain(added)
+    assert added.returncode == 0, shop.explain(added.stderr)
     push = json.loads(added.stdout)
     assert (push["added"], push["changed"], push["removed"]) == (2, 0, 0)
     after = shop.versions()
@@ -318,7 +302,7 @@ def test_items_change_and_go_without_training(shop, tmp_path):
 
 def test_second_run_is_all_cached(shop):
     before = shop.versions()
-    states = node_states(shop.run())
+    states = node_states(shop.finish(shop.forked_run("again")))
     assert len(states) >= 25
     assert {state.split()[0] for state in states.values()} == {"cached"}
     assert shop.versions() == before
@@ -341,13 +325,16 @@ def test_failed_gate_stops_the_push_and_says_which(shop, monkeypatch):
 def test_killed_runs_leave_the_pushed_version_and_the_next_finishes(shop):
     before = shop.versions()
     for node in ("Trainer", "Servable", "Pusher"):
-        shop.run_and_kill(node, NEW_SEED)
+        run = shop.forked_run(f"killed at {node}", NEW_SEED)
+        # Printed when it starts; its time when it ends.
+        run.wait_for(f"] {node} ")
+        run.kill()
         now = shop.versions()
         assert {name: now[name] for name in before} == before
         for files in now.values():
             assert "saved_model.pb" in files
-    output = shop.run(program=NEW_SEED)
-    states = node_states(output)
+    run = shop.forked_run("after the kills", NEW_SEED)
+    states = node_states(shop.finish(run))
     # What was done before the kill is not done again.
     for node in ("BehaviorLog", "TextEmbedding", "Trainer"):
         assert states[node].startswith("cached")

@@ -14,6 +14,7 @@ from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.training import data, strategies
 
+
 @contextlib.contextmanager
 def turned_batches() -> Iterator[None]:
     """Lets batches come with their examples in the opposite order.

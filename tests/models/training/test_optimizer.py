@@ -28,9 +28,7 @@ def test_rows_that_come_twice_are_cut_as_their_sum():
     assert dense.any()
     np.testing.assert_allclose(moved(sparse([[6.0, 8]], [1])), dense)
     # Each half is 5 long, both together 10, and not the root of 50.
-    np.testing.assert_allclose(
-        moved(sparse([[3.0, 4], [3, 4]], [1, 1])), dense
-    )
+    np.testing.assert_allclose(moved(sparse([[3.0, 4], [3, 4]], [1, 1])), dense)
 
 
 def test_what_cancels_out_is_no_reason_to_cut():

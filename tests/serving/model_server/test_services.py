@@ -1,5 +1,6 @@
 """What TensorFlow Serving's table does not show: services and bounds."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -275,6 +276,8 @@ def test_the_command_serves_until_it_is_told_to_end(models):
                 "--enable_batching",
                 "--enable_model_warmup=false",
             ],
+            # As it is without: what cannot be written is tried again later.
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
             stderr=full,
             stdout=subprocess.PIPE,
             text=True,
