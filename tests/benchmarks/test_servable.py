@@ -2,6 +2,9 @@
 
 from benchmarks import servable
 from tests import small_shop
+from tests.slow import slow
+
+pytestmark = slow
 
 
 def test_every_part_is_timed_for_every_batch(tmp_path):

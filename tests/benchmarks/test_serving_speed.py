@@ -9,6 +9,9 @@ from benchmarks.serving import made_up
 from cli.main import main
 from serving.in_process import Recommender
 from serving.requests import Request
+from tests.slow import slow
+
+pytestmark = slow
 
 
 def test_measures_servers_beside_the_graph_alone(tmp_path):

@@ -12,6 +12,9 @@ from models.text.distillation.texts import is_held_out
 from models.text.hub import TextEncoder
 from schema.errors import DataError
 from tests.encoders import CHARACTERS, write_tiny_bert
+from tests.slow import slow
+
+pytestmark = slow
 
 TEXTS = ["".join(pair) for pair in itertools.permutations(CHARACTERS[:16], 2)]
 

@@ -13,6 +13,9 @@ from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from serving.rollout.split import Split
 from tests import small_shop
+from tests.slow import slow
+
+pytestmark = slow
 
 CONTEXT = ("scene", "city", "device", "gender", "age_band", "level")
 

@@ -21,6 +21,7 @@ from schema.errors import DataError, GateError
 from serving.histories import request
 from serving.in_process import Recommender
 from serving.requests import Only, Request
+from tests.slow import slow
 
 pytestmark = pytest.mark.e2e
 
@@ -137,8 +138,8 @@ def test_search_finds_what_was_asked_for(shop):
 
 
 def test_similar_leaves_the_item_itself_out(shop):
-    found = shop.daogou("search", "耳机", "--k", "1", "--json")
-    item = json.loads(found.stdout)["results"][0]["item_id"]
+    histories = newest_report(shop.runs, "tiny").place("histories")
+    item = sample_users(histories, 1)[0].steps[-1].item_id
     done = shop.daogou("similar", "--item", item, "--k", "5", "--json")
     ids = [row["item_id"] for row in json.loads(done.stdout)["results"]]
     assert len(ids) == 5
@@ -169,6 +170,7 @@ def test_servable_and_pipeline_see_the_same(shop, tmp_path):
     assert max(found["scores"].values()) <= 1e-5
 
 
+@slow
 def test_a_planted_skew_is_told(shop, tmp_path):
     newest = newest_report(shop.runs, "tiny")
     places = local_places(shop.runs, "tiny")
@@ -257,6 +259,7 @@ def test_new_items_are_found_without_training(shop, tmp_path):
     np.testing.assert_allclose(alike["scores"], again["scores"], rtol=1e-6)
 
 
+@slow
 def test_items_change_and_go_without_training(shop, tmp_path):
     """After the test above: its new items are there."""
     here = change_items.Shop(

@@ -26,6 +26,9 @@ from schema.settings import SettingsError
 from tests.components.servable.test_building import request
 from tests.encoders import write_tiny_bert
 from tests.models import conftest as shop
+from tests.slow import slow
+
+pytestmark = slow
 
 TRAINING = TrainingSettings(
     max_epochs=1,

@@ -9,6 +9,9 @@ from serving.in_process import Recommender
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from serving.requests import Request
+from tests.slow import slow
+
+pytestmark = slow
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = ROOT / "examples" / "go" / "recommend.go"

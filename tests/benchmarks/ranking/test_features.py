@@ -12,6 +12,9 @@ from tests.models.conftest import (
     tiny_shop,  # noqa: F401
     walk,
 )
+from tests.slow import slow
+
+pytestmark = slow
 
 
 @pytest.fixture(scope="module", name="table")

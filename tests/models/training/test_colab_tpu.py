@@ -13,6 +13,9 @@ from models.settings import TrainingSettings
 from models.training import bundle
 from schema.errors import DataError
 from tests.models.conftest import MODEL
+from tests.slow import slow
+
+pytestmark = slow
 
 ROOT = pathlib.Path(__file__).parents[3]
 NOTEBOOK = ROOT / "examples" / "colab_tpu.ipynb"

@@ -16,6 +16,7 @@ from models.tuning import tuner
 from models.tuning.settings import TuningSettings
 from schema.errors import DataError
 from tests.models.conftest import MODEL
+from tests.slow import slow
 
 SPACE = ("training.clip_norm=1.0..9.0", "model.dropout=0.1|0.2|0.3")
 FIRST = {"training.clip_norm": 2.0, "model.dropout": 0.5}
@@ -102,6 +103,7 @@ def test_no_trial_begins_when_time_is_over(tmp_path):
     assert found.get_best_hyperparameters()[0].values == FIRST
 
 
+@slow
 def test_the_trainer_gets_what_the_tuner_found(tiny_shop, tmp_path):
     """Through the executors of both nodes, on the smallest shop."""
     training = TrainingSettings(
