@@ -29,7 +29,7 @@ from models import new_items
 from models.training.update_settings import UpdateSettings
 from pipeline import presets, progress
 from pipeline.configs import PipelineConfig
-from pipeline.local_runner import run_nodes
+from pipeline.local_nodes import run_nodes
 from pipeline.places import Places, local_places
 from pipeline.records import NodeRecord
 from pipeline.schemas import write_schemas

@@ -46,3 +46,12 @@ def local_places(runs: pathlib.Path, preset: str) -> Places:
         text_cache_dir=str(home.parent / "cache" / "text"),
         tuning_dir=str(home / "pipeline" / "tuning"),
     )
+
+
+def newest_version(places: Places) -> str | None:
+    """Returns the name of the newest version folder, None without any."""
+    try:
+        names = os.listdir(places.serving_dir)
+    except FileNotFoundError:
+        return None
+    return max((n for n in names if n.isdigit()), key=int, default=None)
