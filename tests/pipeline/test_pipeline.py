@@ -3,10 +3,11 @@
 import dataclasses
 
 import pytest
+from tfx.utils import dependency_utils
 
 from models.tuning.settings import TuningSettings
 from pipeline import local_runner, presets
-from pipeline.pipeline import create_pipeline
+from pipeline.pipeline import LOCAL_BEAM, create_pipeline
 from pipeline.places import local_places
 from schema.errors import DataError
 
@@ -37,3 +38,8 @@ def test_without_a_search_the_settings_are_the_preset_s(tmp_path):
 def test_what_was_tuned_is_there_when_a_run_has_finished(tmp_path):
     with pytest.raises(DataError, match="`daogou tune --preset tiny` does it"):
         local_runner.last_tuning(tmp_path, "tiny")
+
+
+def test_no_node_packs_tfx_for_workers_that_are_not_there():
+    given = list(LOCAL_BEAM)
+    assert dependency_utils.make_beam_dependency_flags(given) == given
