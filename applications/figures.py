@@ -8,10 +8,11 @@ import dataclasses
 import json
 import pathlib
 
+from pipeline.report import overview
 from pipeline.report.build import write
 from schema.errors import DataError
 
-OURS = "daogou"
+OURS = overview.OURS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,14 +24,23 @@ class Figure:
       values: By name; ours is `daogou`, in the order in which they are shown.
       part: What part of the data it is of, as in `kind coupon`; all if empty.
       lower_is_better: Whether a small value is a good one.
+      column: Which metric of the table of all systems it is, one of
+        `pipeline.report.overview.METRICS`; empty if none. Of several figures
+        that name one, the first counts.
     """
 
     metric: str
     values: dict[str, float | None]
     part: str = ""
     lower_is_better: bool = False
+    column: str = ""
 
     def __post_init__(self) -> None:
+        if self.column and self.column not in overview.METRICS:
+            raise ValueError(
+                f"column is {self.column!r}; allowed: "
+                + ", ".join(overview.METRICS)
+            )
         if OURS not in self.values:
             raise ValueError(
                 f"values has {sorted(self.values)}; needed: {OURS!r} among them"
@@ -56,6 +66,32 @@ class SystemFigures:
     lead: str
     command: str
     figures: tuple[Figure, ...]
+
+
+def list_figures(
+    told: dict[str, dict[str, float]], part: str = ""
+) -> tuple[Figure, ...]:
+    """Returns the figures of lists, each a column of the table of all systems.
+
+    Args:
+      told: By method, ours among them, figures by names such as `recall@10`;
+        those that are no metric of lists are left out.
+      part: As in `Figure`.
+
+    >>> list_figures({OURS: {"ndcg@3": 0.5, "interval": []}})[0].column
+    'ndcg'
+    """
+    return tuple(
+        Figure(
+            metric=name,
+            values={method: one.get(name) for method, one in told.items()},
+            part=part,
+            column=metric,
+        )
+        for name in told[OURS]
+        for metric, _, at in [name.partition("@")]
+        if at.isdigit() and metric in overview.LIST_METRICS
+    )
 
 
 def record_system(report_path: pathlib.Path, system: SystemFigures) -> None:

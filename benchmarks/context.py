@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from applications.logged_pages import Questions, read_questions
+from models.metrics import retrieval
+from models.metrics.catalogue_order import UNREACHABLE
 from models.metrics.intervals import (
     bootstrap_means,
     interval,
@@ -81,9 +83,9 @@ def run(
       progress: Is told what is done.
 
     Returns:
-      `questions`, `users`, and by way `ndcg@10` and `recall@10` with an
-      interval, `lead` of NDCG over context as it is, and of rules on how many
-      questions they `hold`.
+      `questions`, `users`, and by way `ndcg@10` with an interval, recall,
+      precision and F1 of ten, `lead` of NDCG over context as it is, and of
+      rules on how many questions they `hold`.
     """
     questions = read_questions(examples, head, at_most, seed=0)
     model = Recommender(servable)
@@ -105,7 +107,7 @@ def run(
             "interval": list(
                 interval(bootstrap_means(values, questions.user_ids))
             ),
-            "recall@10": float((found >= 0).mean()),
+            **of_one_target(found),
         }
         if name == ON:
             continue
@@ -148,6 +150,20 @@ def ndcg_of_slots(slots: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     found = slots >= 0
     return np.where(found, 1 / np.log2(np.maximum(slots, 0) + 2), 0.0)
+
+
+def of_one_target(slots: NDArray[np.int64]) -> dict[str, float]:
+    """Returns recall, precision and F1 of ten, as `ndcg_of_slots` is asked.
+
+    >>> of_one_target(np.array([0, -1]))
+    {'recall@10': 0.5, 'precision@10': 0.05, 'f1@10': 0.09090909090909091}
+    """
+    ranks = np.where(slots >= 0, slots, UNREACHABLE)
+    return {
+        f"recall@{K}": retrieval.recall_at_k(ranks, K),
+        f"precision@{K}": retrieval.precision_at_k(ranks, K),
+        f"f1@{K}": retrieval.f1_at_k(ranks, K),
+    }
 
 
 def _slots(answering, changed, questions: Questions, name, progress):

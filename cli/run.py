@@ -8,7 +8,7 @@ import typing
 
 import click
 
-from cli import options
+from cli import options, text_models
 
 if typing.TYPE_CHECKING:
     from cli.reports import RunReport
@@ -45,19 +45,11 @@ SAMPLE_QUERIES = {
 )
 @options.runs
 @click.option("--seed", type=int, help="Replaces the preset's seed.")
-@click.option(
-    "--encoder",
-    default=None,
-    metavar="ENCODER",
-    help="Replaces the preset's text encoder: a name that `daogou encoder` "
-    "made, a folder, or a TF-Hub handle.",
+@text_models.encoder(
+    "Replaces the preset's text encoder: a name that `daogou encoder` made, a "
+    "folder, or a TF-Hub handle."
 )
-@click.option(
-    "--preprocess",
-    default=None,
-    metavar="MODEL",
-    help="The encoder's tokenizer, where it is a handle or folder of its own.",
-)
+@text_models.preprocess
 @click.option(
     "--fine-tune",
     type=click.Choice(["adapters", "top", "all"]),
@@ -108,7 +100,7 @@ def run(
         runs,
         data=data,
         seed=seed,
-        text_models=_text_models(encoder, preprocess),
+        text_models=text_models.found(encoder, preprocess),
         fine_tune=fine_tune,
         tuned=tuned,
         use_cache=not no_cache,
@@ -188,22 +180,6 @@ def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
         commands.append(f'search "{query}" {tail}')
     commands += [f"users {tail}", f"report {tail}"]
     return commands[:3]
-
-
-def _text_models(
-    encoder: str | None, preprocess: str | None
-) -> tuple[str, str] | None:
-    """Finds the encoder before anything runs; nodes run in other folders."""
-    if encoder is None:
-        if preprocess is not None:
-            raise click.UsageError("--preprocess goes with --encoder")
-        return None
-    from models.text import resolve
-
-    handles = preprocess or encoder, encoder
-    resolve.resolve(*handles)
-    preprocess, encoder = (resolve.from_anywhere(each) for each in handles)
-    return preprocess, encoder
 
 
 def _prepare_only(

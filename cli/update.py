@@ -6,7 +6,7 @@ import typing
 
 import click
 
-from cli import options
+from cli import options, text_models
 from cli.terminal import duration
 
 if typing.TYPE_CHECKING:
@@ -18,6 +18,7 @@ if typing.TYPE_CHECKING:
         "daogou update --preset demo --events today.parquet",
         "daogou update --events today.csv --items new.csv --keep-days 60",
         "daogou update --events missed.csv --late-days 10",
+        "daogou update --events today.csv --encoder bge-small-zh-v1.5",
     )
 )
 @options.existing_file(
@@ -70,6 +71,11 @@ if typing.TYPE_CHECKING:
     default=None,
     help="Old sequences learned again beside each new one.",
 )
+@text_models.encoder(
+    "The text encoder that the run was made with, where it is not the "
+    "preset's: as `daogou run --encoder` took it."
+)
+@text_models.preprocess
 @click.option(
     "--allow-drift",
     is_flag=True,
@@ -93,6 +99,8 @@ def update(
     eval_share: float,
     epochs: int | None,
     replay: float | None,
+    encoder: str | None,
+    preprocess: str | None,
     allow_drift: bool,
     verbose: bool,
     as_json: bool,
@@ -108,6 +116,7 @@ def update(
     from cli.terminal import output_console, progress_console
 
     report = newest_report(runs, preset)
+    handles = text_models.found(encoder, preprocess)
     learned: dict[str, typing.Any] = {}
     if epochs is not None:
         learned["epochs"] = epochs
@@ -134,6 +143,7 @@ def update(
                 late_days=late_days, keep_days=keep_days, eval_share=eval_share
             ),
             allow_drift=allow_drift,
+            text_models=handles,
             verbose=verbose,
             on_event=on_event,
         )

@@ -10,12 +10,17 @@ from applications.campaigns.learning import Fitted
 from applications.campaigns.source import Source
 from applications.campaigns.views import Views
 from models.campaigns.features import HEADS, NAMES, OF_TOWERS
+from models.metrics import catalogue_order, retrieval
 from models.metrics.intervals import interval
+from models.metrics.lists import hit_figures
 from models.metrics.ranking import auc
 from schema.errors import DataError
 
 OURS = "daogou"
 POPULARITY = "popularity"
+HISTORY = "history in scope"
+# Of a list of campaigns; few run at a time.
+TOP = 3
 _SAMPLES = 500
 
 
@@ -28,12 +33,14 @@ class Asked:
       scores: float [n, heads] by method, ours first.
       about: Of our training.
       fitted: Ours.
+      lists: How lists of what ran stand, as `lists_of_running` returns.
     """
 
     views: Views
     scores: dict[str, NDArray[np.floating]]
     about: dict
     fitted: Fitted
+    lists: dict
 
 
 def evaluate(source: Source) -> Asked:
@@ -73,12 +80,80 @@ def evaluate(source: Source) -> Asked:
             OURS: fitted.chances(asked),
             POPULARITY: shares[own, told.campaign],
             "popularity of the kind": of_kinds[own, told.campaign],
-            "history in scope": np.repeat(history, len(HEADS), axis=1),
+            HISTORY: np.repeat(history, len(HEADS), axis=1),
             "without the towers": rest.chances(_without_towers(asked)),
         },
         about=fitted.about,
         fitted=fitted,
+        lists=lists_of_running(source, fitted, told),
     )
+
+
+def lists_of_running(source: Source, fitted: Fitted, told: Views) -> dict:
+    """Lists what ran when somebody took part in one of several campaigns.
+
+    That one should be in front. Which was seen the shop had decided, so what
+    nobody was shown counts as wrong, for every method alike.
+
+    Args:
+      source: Of the run.
+      fitted: Ours.
+      told: Views after the split.
+
+    Returns:
+      `views`, how many; `running`, how many campaigns then ran in the mean;
+      and `models`, by method precision, recall, F1, NDCG, coverage (of those
+      that ran at any of the moments) and diversity (of the middles of their
+      items) of the first three. {} where nobody took part.
+    """
+    goals = [HEADS.index(goal) for goal in source.settings.goals]
+    made = source.recommender(None)
+    took_part = told.took_part[:, goals].any(1)
+    nobody = np.full((len(told), 1), -1)
+    runs = made.table.allowed(told.timestamp, nobody).numpy()
+    own = np.arange(len(told))
+    some = took_part & runs[own, told.campaign] & (runs.sum(1) > 1)
+    if not some.any():
+        return {}
+    views, runs = told.take(some), runs[some]
+    features = source.features(views.user, views.timestamp)
+    shares, of_kinds = source.popularity.at(views.timestamp)
+    history = features[:, :, [NAMES.index("history_in_scope")]]
+    ever = int(runs.any(0).sum())
+    centres = made.features.centres.numpy()
+    return {
+        "views": len(views),
+        "running": float(runs.sum(1).mean()),
+        "models": {
+            method: _of_lists(
+                np.where(
+                    runs, 1 - np.prod(1 - chances[..., goals], 2), -np.inf
+                ),
+                views.campaign,
+                ever,
+                centres,
+            )
+            for method, chances in (
+                (OURS, fitted.chances(features)),
+                (POPULARITY, shares),
+                ("popularity of the kind", of_kinds),
+                (HISTORY, np.repeat(history, len(HEADS), axis=2)),
+            )
+        },
+    }
+
+
+def _of_lists(scores, target, ever, centres):
+    order = catalogue_order.tie_order(scores.shape[1])
+    top = catalogue_order.top_items(scores.astype(np.float32), TOP, order)
+    hits = np.zeros((len(top), TOP), bool)
+    hits[:, : top.shape[1]] = top == target[:, None]
+    told = hit_figures(hits, np.ones(len(top), np.int64))
+    return {
+        **{name: float(values.mean()) for name, values in told.items()},
+        f"coverage@{TOP}": retrieval.coverage(top, ever),
+        f"diversity@{TOP}": retrieval.diversity(top, centres),
+    }
 
 
 def figures(asked: Asked, kinds: list[str]) -> dict:

@@ -19,6 +19,8 @@ from applications.campaigns.source import Source, open_source
 from applications.shop_log import ShopLog
 from components.pusher.publishing import publish
 from models.campaigns import recommender
+from models.campaigns.warmup import warmup_requests
+from models.serving_graph.warmup import write_warmup
 from pipeline import presets
 from pipeline.change_items import run_version
 from pipeline.lineage import read_lineage
@@ -26,6 +28,7 @@ from pipeline.places import local_places
 from schema.errors import DataError
 from serving.requests import HISTORY_FIELDS, Request
 
+# Also what a server calls the servable.
 SYSTEM = "campaigns"
 JOINED = "campaign_join"
 _TOLD = "trained.json"
@@ -146,10 +149,28 @@ def push(
     base = pathlib.Path(local_places(runs, preset).serving_dir).parent / SYSTEM
     with tempfile.TemporaryDirectory() as folder:
         recommender.save(made, pathlib.Path(folder))
+        write_warmup(
+            pathlib.Path(folder),
+            warmup_requests(latest_users(source)),
+            model=SYSTEM,
+        )
         path, version = publish(folder, str(base))
     pushed = Pushed(path, version, run_version(report), fitted.about)
     _write(runs, preset, pushed)
     return pushed
+
+
+def latest_users(source: Source) -> dict[str, np.ndarray]:
+    """Returns what is known of the users who were active last.
+
+    Args:
+      source: Of a run; `num_warmup` of its settings says how many.
+    """
+    events = source.log.events
+    newest = events.user[np.argsort(-events.timestamp, kind="stable")]
+    users = newest[np.sort(np.unique(newest, return_index=True)[1])]
+    users = users[: source.settings.num_warmup]
+    return source.persons.at(users, np.full(len(users), source.log.end))
 
 
 def last_pushed(runs: pathlib.Path, preset: str, report: dict) -> Pushed | None:

@@ -26,6 +26,7 @@ class CampaignSettings(Settings):
       learning_rate: Above 0.
       folds: Parts of the users that are held out in turn, to tell which
         penalty is best and how many passes; at least 2.
+      num_warmup: Real users of whom warm-up requests are made; at least 1.
       seed: Of all draws; at least 0.
     """
 
@@ -39,6 +40,7 @@ class CampaignSettings(Settings):
     patience: int = 20
     learning_rate: float = 0.01
     folds: int = 4
+    num_warmup: int = 2
     seed: int = 7
 
     def __post_init__(self):
@@ -50,6 +52,7 @@ class CampaignSettings(Settings):
             "hidden",
             "max_epochs",
             "patience",
+            "num_warmup",
         ):
             self.check(field, getattr(self, field) >= 1, "at least 1")
         for field in ("prior_views", "learning_rate"):

@@ -182,6 +182,7 @@ def system_figures(found: dict, command: str) -> SystemFigures:
             metric=metric,
             values={name: points[way][key] for name, way in names.items()},
             part=part,
+            column="ndcg" if key == "ndcg" else "",
         )
         for metric, key in (
             ("NDCG of the page", "ndcg"),

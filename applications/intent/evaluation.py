@@ -14,6 +14,8 @@ from applications.intent import calibration, fitting, job, pairs, steps
 from applications.intent.content import Content
 from applications.intent.job import Trained
 from applications.intent.steps import ASKING, NOW_KIND, Labels, Steps
+from models.metrics import retrieval
+from models.metrics.lists import hit_figures
 
 TOP = 3
 # How far back the rule of recency looks for other categories.
@@ -63,10 +65,52 @@ def sessions(trained: Trained, log: pa.Table) -> Asked:
     )
 
 
-def category_accuracy(
-    asked: Asked, content: Content, until: int
-) -> dict[str, float]:
-    """Returns how often the next category is among three, by method.
+@dataclasses.dataclass(frozen=True)
+class CategoryLists:
+    """Three categories by each method, at steps after which one was chosen.
+
+    Attributes:
+      truth: int64 [lists], the category that came, from 1.
+      told: int64 [lists, TOP] by method, the likeliest first; -1 for none.
+      number: Categories that there are.
+    """
+
+    truth: NDArray[np.int64]
+    told: dict[str, NDArray[np.int64]]
+    number: int
+
+    def accuracy(self) -> dict[str, float]:
+        """Returns how often the category is among the three, by method."""
+        if not len(self.truth):
+            return {}
+        return {
+            name: float((told == self.truth[:, None]).any(1).mean())
+            for name, told in self.told.items()
+        }
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Returns precision, recall, F1, NDCG and coverage of three."""
+        if not len(self.truth):
+            return {}
+        one = np.ones(len(self.truth), np.int64)
+        return {
+            name: {
+                metric: float(values.mean())
+                for metric, values in hit_figures(
+                    told == self.truth[:, None], one
+                ).items()
+            }
+            | {
+                f"coverage@{TOP}": retrieval.coverage(
+                    np.where(told > 0, told, -1), self.number
+                )
+            }
+            for name, told in self.told.items()
+        }
+
+
+def category_lists(asked: Asked, content: Content, until: int) -> CategoryLists:
+    """Lets each method name three categories for the next choice.
 
     `last click` takes the categories of the last items, newest first, then
     the most popular ones; `majority` always the most popular ones of before
@@ -74,8 +118,9 @@ def category_accuracy(
     """
     there = asked.labels.category > 0
     truth = asked.labels.category[there]
+    number = len(content.categories)
     if not len(truth):
-        return {}
+        return CategoryLists(truth, {}, number)
     places = asked.places[there]
     walked = asked.steps
     chosen = (
@@ -100,15 +145,21 @@ def category_accuracy(
             :, :TOP
         ]
     )
-    return {
-        name: float((told == truth[:, None]).any(1).mean())
-        for name, told in (
-            ("daogou", ours),
-            ("last click", recent),
-            ("transitions", moved),
-            ("majority", np.broadcast_to(best, (len(truth), len(best)))),
-        )
+    lists = {
+        "daogou": ours,
+        "last click": recent,
+        "transitions": moved,
+        "majority": np.broadcast_to(best, (len(truth), len(best))),
     }
+    return CategoryLists(
+        truth, {name: _three(told) for name, told in lists.items()}, number
+    )
+
+
+def _three(told):
+    """Fills up with -1 where there are fewer categories than that."""
+    missing = TOP - told.shape[1]
+    return np.pad(told, [(0, 0), (0, missing)], constant_values=-1)
 
 
 def recent_categories(

@@ -114,6 +114,7 @@ def system_figures(result: dict, command: str) -> SystemFigures:
                     for name, told in result["models"].items()
                 },
                 lower_is_better=metric in _LOWER_IS_BETTER,
+                column="auc" if metric == "auc" else "",
             )
             for metric in result["models"][OURS]
         ),

@@ -4,12 +4,15 @@ Each head of the peers learns from the steps that ours learns from, but for a
 sample where there are more than enough, tuned on the same users held out.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 import subprocess
 import tempfile
+import time
 import typing
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +35,8 @@ PEER = pathlib.Path(environments.__file__).parent / "ranking/boosted_peer.py"
 _MOST_ROWS = 12_000
 _FEWEST_POSITIVES = 10
 _TAIL_LINES = 5
+
+Tell = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +63,7 @@ def run(
     until: int,
     *,
     peers: bool = True,
+    tell: Tell = lambda line: None,
 ) -> dict:
     """Trains ours and the peers, and compares.
 
@@ -67,23 +73,36 @@ def run(
       settings: Of ours.
       until: Unix seconds, the split.
       peers: Whether LightGBM and logistic regression are asked too.
+      tell: Is told what is done, and how long it took.
 
     Returns:
-      `categories` (accuracy of three), `buys` by horizon, `pairs` by head;
+      `categories` (accuracy of three), `category_lists` (their precision,
+      recall, F1, NDCG and coverage), `buys` by horizon, `pairs` by head;
       what the log is too short for is absent.
     """
-    trained = job.train(log, content, settings, until)
-    asked = evaluation.sessions(trained, log)
+    with _timed(f"train on {len(log):,} rows", tell):
+        trained = job.train(log, content, settings, until)
+    with _timed("ask at every step after the split", tell):
+        asked = evaluation.sessions(trained, log)
+    lists = evaluation.category_lists(asked, content, until)
     return {
         "training": trained.about,
         "asked": len(asked.places),
-        "categories": evaluation.category_accuracy(asked, content, until),
-        "buys": _buys(trained, asked, peers),
-        "pairs": _pairs(trained, log, peers),
+        "categories": lists.accuracy(),
+        "category_lists": lists.figures(),
+        "buys": _buys(trained, asked, peers, tell),
+        "pairs": _pairs(trained, log, peers, tell),
     }
 
 
-def _buys(trained: Trained, asked: Asked, peers: bool) -> dict:
+@contextlib.contextmanager
+def _timed(what: str, tell: Tell) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    tell(f"{what}: {time.monotonic() - begun:.0f} s")
+
+
+def _buys(trained: Trained, asked: Asked, peers: bool, tell: Tell) -> dict:
     walked, content = asked.steps, trained.content
     told = steps.label(
         walked, content, trained.settings.horizons, trained.until
@@ -116,13 +135,14 @@ def _buys(trained: Trained, asked: Asked, peers: bool) -> dict:
                 wanted[f"{kind} 1 h"][known] for kind in ("view", "click")
             ),
         }
-        found[f"{hours} h"] = _compared(
-            asked.buys[known, place], truth[known], problem, rules, peers
-        )
+        with _timed(f"compare on purchases within {hours} h", tell):
+            found[f"{hours} h"] = _compared(
+                asked.buys[known, place], truth[known], problem, rules, peers
+            )
     return found
 
 
-def _pairs(trained: Trained, log: pa.Table, peers: bool) -> dict:
+def _pairs(trained: Trained, log: pa.Table, peers: bool, tell: Tell) -> dict:
     browsed = evaluation.browsed(trained, log)
     if browsed is None:
         return {}
@@ -153,9 +173,10 @@ def _pairs(trained: Trained, log: pa.Table, peers: bool) -> dict:
             wanted,
         )
         rules = {"latest": -wanted["hours since last"]}
-        found[f"browsed {name} in {settings.days} days"] = _compared(
-            chances[:, head], truth[:, head], problem, rules, peers
-        )
+        with _timed(f"compare on purchases of the browsed {name}", tell):
+            found[f"browsed {name} in {settings.days} days"] = _compared(
+                chances[:, head], truth[:, head], problem, rules, peers
+            )
     return found
 
 
@@ -196,6 +217,8 @@ def _ask_peers(problem: _Problem) -> dict[str, NDArray]:
     about = {
         "columns": names,
         "categories": [n for n in names if n in features.CATEGORIES],
+        # A second one waits more than it works on so few rows.
+        "threads": 1,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -24,11 +24,13 @@ from benchmarks.personal_search.methods import K, Popular, Servant, by_text
 from benchmarks.personal_search.searches import find_searches
 from components.servable.catalogue import read_catalogue
 from datasets.mall.page_truth import PageTruth
+from models.metrics import retrieval
 from models.metrics.intervals import (
     bootstrap_means,
     interval,
     paired_difference,
 )
+from models.metrics.lists import hit_figures
 from schema.errors import DataError
 
 PERSON, NOBODY, TEXT = "with the person", "without a person", "text only"
@@ -45,16 +47,18 @@ def ndcg(found: list[list[str]], chosen: list[frozenset[str]]) -> NDArray:
     >>> ndcg([["a", "b"]], [frozenset("b")]).round(4).tolist()
     [0.6309]
     """
-    worth = 1 / np.log2(np.arange(K) + 2)
-    return np.array(
-        [
-            sum(
-                worth[slot] for slot, one in enumerate(ids[:K]) if one in wanted
-            )
-            / worth[: len(wanted)].sum()
-            for ids, wanted in zip(found, chosen, strict=True)
-        ]
-    )
+    return figures(found, chosen)[f"ndcg@{K}"]
+
+
+def figures(
+    found: list[list[str]], chosen: list[frozenset[str]]
+) -> dict[str, NDArray[np.float64]]:
+    """Returns precision, recall, F1 and NDCG@10 of each search."""
+    hits = np.zeros((len(found), K), bool)
+    for row, (ids, wanted) in enumerate(zip(found, chosen, strict=True)):
+        for slot, one in enumerate(ids[:K]):
+            hits[row, slot] = one in wanted
+    return hit_figures(hits, np.array([len(wanted) for wanted in chosen]))
 
 
 def true_ndcg(
@@ -105,8 +109,9 @@ def run(
       truth: Of a simulated mall.
 
     Returns:
-      `searches`, `users`; by method `ndcg@10` with an `interval`, and `leads`
-      of each over the next, all from drawing users; `slices`: the same means
+      `searches`, `users`; by method `ndcg@10` with an `interval`, precision,
+      recall, F1, coverage and diversity of ten, and `leads` of NDCG of each
+      over the next, all from drawing users; `slices`: the same means
       for those with history and without; and under `truth` the first two by
       how likely the shopper clicks on each item, instead of by what was
       chosen of what the log happened to show.
@@ -139,10 +144,14 @@ def run(
     found[POPULAR] = [popular.everywhere()] * len(searches)
     values = {n: ndcg(found[n], searches.chosen) for n in LADDER}
     with_history = (asked["history_item_ids"] != "").any(1)
+    compared = _compared(values, searches.user)
+    vectors = model.item_vectors().numpy()
+    for name, one in compared["models"].items():
+        one.update(_of_lists(found[name], searches.chosen, items, vectors))
     told: dict[str, typing.Any] = {
         "searches": len(searches),
         "users": len(np.unique(searches.user)),
-        **_compared(values, searches.user),
+        **compared,
         "slices": {
             name: {
                 "searches": int(part.sum()),
@@ -167,6 +176,24 @@ def run(
             searches.user,
         )
     return told
+
+
+def _of_lists(found, chosen, items, vectors):
+    """Means of what lists of ids are worth, but for NDCG."""
+    place = {one.decode(): row for row, one in enumerate(items.item_ids)}
+    top = np.full((len(found), K), -1)
+    for row, ids in enumerate(found):
+        for slot, one in enumerate(ids[:K]):
+            # An item that came after the training has no row.
+            top[row, slot] = place.get(one, -1)
+    told = {
+        name: float(values.mean())
+        for name, values in figures(found, chosen).items()
+    }
+    return told | {
+        f"coverage@{K}": retrieval.coverage(top, len(items.item_ids)),
+        f"diversity@{K}": retrieval.diversity(top, vectors),
+    }
 
 
 def _worth(truth, log, searches, item_ids):

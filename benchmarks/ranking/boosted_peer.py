@@ -3,7 +3,8 @@
 Called with a folder: `problem.npz` holds tables of `fit` (learned from),
 `choose` (settings and rounds are chosen on) and `asked` (predicted), as
 `<table>_x` [n, features], `<table>_y` [n, heads] and `<table>_w` [n];
-`problem.json` names the columns. It leaves `predictions.npz` and `about.json`.
+`problem.json` names the columns, and may say how many `threads` trees are
+grown by. It leaves `predictions.npz` and `about.json`.
 """
 
 import importlib.metadata
@@ -89,6 +90,7 @@ def boosted(problem: dict, about: dict, head: int) -> tuple:
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "feature_pre_filter": False,
+            "num_threads": about.get("threads", 0),
             "verbosity": -1,
             "seed": 1,
         }

@@ -38,6 +38,7 @@ BENCHMARKS = {
     "profile": "cli.bench.profile:profile",
     "classify": "cli.bench.classify:classify",
     "intent": "cli.bench.intent:intent",
+    "intent-job": "cli.bench.intent_job:intent_job",
     "update": "cli.bench.update:update",
 }
 

@@ -72,6 +72,7 @@ def campaigns(
                     "joining_taste": joining_taste,
                     "training": asked.about,
                     "heads": evaluation.figures(asked, kinds),
+                    "lists": asked.lists,
                     "visits": truth.figures(visits, kinds),
                 }
         record_system(report.path, _system(result, report.preset))
@@ -87,15 +88,20 @@ def _logged(source: "Source") -> dict:
     return {
         "training": asked.about,
         "heads": evaluation.figures(asked, source.columns.kinds),
+        "lists": asked.lists,
     }
 
 
 def _system(result: dict, preset: str) -> "SystemFigures":
-    from applications.figures import Figure, SystemFigures
+    from applications.figures import Figure, SystemFigures, list_figures
 
-    figures = []
+    figures: list[Figure] = []
     for data, told in result.items():
         words = "joins by taste" if data == "joins_by_taste" else data
+        if told["lists"]:
+            figures += list_figures(
+                told["lists"]["models"], part=f"{words}, of what ran"
+            )
         for head, parts in told["heads"].items():
             for part, one in parts.items():
                 figures.append(
@@ -103,6 +109,7 @@ def _system(result: dict, preset: str) -> "SystemFigures":
                         metric=f"{head} auc",
                         values=one["models"],
                         part=f"{words}, {part}",
+                        column="auc",
                     )
                 )
         for part, one in told.get("visits", {}).items():
@@ -141,6 +148,12 @@ def _print(result: dict) -> None:
                     f"by {one['lead']['auc']:+.3f} ({low:+.3f} to {high:+.3f})"
                 )
                 _line(one["models"])
+        if lists := told["lists"]:
+            click.echo(
+                f" {lists['views']} times somebody took part while "
+                f"{lists['running']:.1f} ran: NDCG of the first three"
+            )
+            _line({n: one["ndcg@3"] for n, one in lists["models"].items()})
         for part, one in told.get("visits", {}).items():
             click.echo(f" {one['visits']} visits, {part}: AUC of joins")
             _line(one["auc"])

@@ -123,7 +123,7 @@ def _festival_scope(data: pathlib.Path) -> tuple[str, ...]:
 
 
 def _system(result: dict, preset: str) -> "SystemFigures":
-    from applications.figures import OURS, Figure, SystemFigures
+    from applications.figures import OURS, SystemFigures, list_figures
     from benchmarks.context import ON
 
     return SystemFigures(
@@ -133,14 +133,10 @@ def _system(result: dict, preset: str) -> "SystemFigures":
         lead="What are city, device, scene, the clock and a festival's rule "
         "worth, with the same model?",
         command=f"daogou bench context --preset {preset}",
-        figures=tuple(
-            Figure(
-                metric=metric,
-                values={
-                    OURS if name == ON else name: told[metric]
-                    for name, told in result["ways"].items()
-                },
-            )
-            for metric in ("ndcg@10", "recall@10")
+        figures=list_figures(
+            {
+                OURS if name == ON else name: told
+                for name, told in result["ways"].items()
+            }
         ),
     )

@@ -67,9 +67,15 @@ def intent(
     and click of the rest. The figures go into the run's report.
     """
     from cli.reports import newest_report
+    from cli.terminal import progress_console
 
     check_folder(json_path)
     report = newest_report(runs, preset)
+    console = progress_console()
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False)
+
     with libraries_hushed(show=session.debug):
         import models  # noqa: F401  (chooses the Keras before TensorFlow)
         from applications.figures import record_system
@@ -88,15 +94,16 @@ def intent(
                 settings,
                 source.until,
                 peers=not without_peers,
+                tell=tell,
             )
         }
         if jdata is not None:
-            result["jdata"] = _jdata(jdata, settings, not without_peers)
+            result["jdata"] = _jdata(jdata, settings, not without_peers, tell)
         record_system(report.path, _system(result, report.preset))
     give({"sequence_model": sequence_model, **result}, json_path)
 
 
-def _jdata(folder: pathlib.Path, settings, peers: bool) -> dict:
+def _jdata(folder: pathlib.Path, settings, peers: bool, tell) -> dict:
     """Converts JData and measures on it; its log is of three hours."""
     import tempfile
 
@@ -117,11 +124,11 @@ def _jdata(folder: pathlib.Path, settings, peers: bool) -> dict:
         )
     until = job.split_time(log, settings.train_share)
     known = content.read(items, job.known_queries(log, until), None)
-    return comparison.run(log, known, settings, until, peers=peers)
+    return comparison.run(log, known, settings, until, peers=peers, tell=tell)
 
 
 def _system(result: dict, preset: str) -> "SystemFigures":
-    from applications.figures import Figure, SystemFigures
+    from applications.figures import Figure, SystemFigures, list_figures
 
     figures = []
     for data, told in result.items():
@@ -133,6 +140,7 @@ def _system(result: dict, preset: str) -> "SystemFigures":
                     part=data,
                 )
             )
+            figures += list_figures(told["category_lists"], part=data)
         for part, one in {**told["buys"], **told["pairs"]}.items():
             figures.append(
                 Figure(
@@ -142,6 +150,7 @@ def _system(result: dict, preset: str) -> "SystemFigures":
                         for name, values in one["models"].items()
                     },
                     part=f"{data}, {part}",
+                    column="auc",
                 )
             )
     return SystemFigures(

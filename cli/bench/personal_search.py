@@ -97,20 +97,18 @@ def _print(told: dict) -> None:
 
 
 def _system(result: dict, preset: str) -> "SystemFigures":
-    from applications.figures import OURS, Figure, SystemFigures
+    from applications.figures import (
+        OURS,
+        Figure,
+        SystemFigures,
+        list_figures,
+    )
     from benchmarks.personal_search.comparison import PERSON
 
     def named(values):
         return {OURS if n == PERSON else n: v for n, v in values.items()}
 
-    figures = [
-        Figure(
-            metric="ndcg@10",
-            values=named(
-                {n: one["ndcg@10"] for n, one in result["models"].items()}
-            ),
-        )
-    ]
+    figures = [*list_figures(named(result["models"]))]
     if truth := result.get("truth"):
         values = {n: one["ndcg@10"] for n, one in truth["models"].items()}
         figures.append(

@@ -113,6 +113,18 @@ class Result:
             "novelty@10": retrieval.novelty(self.top, train_counts),
         }
 
+    def diversity(self, vectors: NDArray[np.float32]) -> dict[str, float]:
+        """Says how unlike each other the items of a list are.
+
+        Args:
+          vectors: float32 [items, d], the same for all methods compared.
+
+        Returns:
+          `diversity@10`; nothing where no list has two items.
+        """
+        value = retrieval.diversity(self.top, vectors)
+        return {} if np.isnan(value) else {f"diversity@{TOP}": value}
+
     def intervals(
         self, users: NDArray[np.object_], seed: int
     ) -> dict[str, list[float]]:

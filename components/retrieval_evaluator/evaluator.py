@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the text encoder's ops.
 
-from components.retrieval_evaluator import ranked, requests
+from components.retrieval_evaluator import ranked, requests, similar
 from components.retrieval_evaluator.asking import AskedQueries, read_queries
 from components.retrieval_evaluator.evaluation import (
     Result,
@@ -85,6 +85,7 @@ def run_evaluation(
                 "overall": {
                     **result.overall(),
                     **result.debiased(queries.targets, train_counts),
+                    **result.diversity(item_vectors),
                 },
                 "intervals": result.intervals(asked.user_ids, settings.seed),
                 "slices": result.by_slice(slices),
@@ -98,6 +99,9 @@ def run_evaluation(
         },
         "ranked": ranked.compare(
             model, eval_files, asked, item_vectors, settings
+        ),
+        "similar": similar.compare(
+            model, asked, item_vectors, tuned.item_knn, settings
         ),
         "baselines": tuned.choices,
     }

@@ -46,14 +46,16 @@ def compare(
             _in_order(model, files, asked, scores, settings),
         )
     )
-    return _told(shown, retrieved, asked, settings)
+    return _told(shown, retrieved, asked, item_vectors, settings)
 
 
-def _told(shown: Result, retrieved: Result, asked, settings) -> dict:
+def _told(
+    shown: Result, retrieved: Result, asked, item_vectors, settings
+) -> dict:
     users, seed = asked.user_ids, settings.seed
     return {
         "queries": len(users),
-        "overall": shown.overall(),
+        "overall": {**shown.overall(), **shown.diversity(item_vectors)},
         "intervals": shown.intervals(users, seed),
         "lead": shown.lead(retrieved, users, seed),
     }

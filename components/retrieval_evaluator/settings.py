@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from models.serving_graph.settings import ServableSettings
 from schema.heads import check_choices
 from schema.settings import Settings
 
@@ -16,7 +17,9 @@ class RetrievalEvaluationSettings(Settings):
         ranking.
       max_history: Steps of the history that count, at least 1.
       max_queries: Queries evaluated at most, drawn at random; at least 1.
-      ranked_queries: Of those, how many are ranked after retrieval, at least 1.
+      ranked_queries: Of those, how many are ranked after retrieval, and asked
+        for what is like the last item; at least 1.
+      similar_text_weight: Of the servable's `similar`, 0 to 1.
       examples: Users shown with their lists, at least 0.
       validation_share: Share of the training steps, the latest ones, on which
         the baselines choose; above 0, below 1.
@@ -42,6 +45,7 @@ class RetrievalEvaluationSettings(Settings):
     max_history: int = 50
     max_queries: int = 20_000
     ranked_queries: int = 2_000
+    similar_text_weight: float = ServableSettings.similar_text_weight
     examples: int = 6
     validation_share: float = 0.1
     validation_queries: int = 1_000
@@ -65,6 +69,9 @@ class RetrievalEvaluationSettings(Settings):
             "chunk_megabytes",
         ):
             self.check(field, getattr(self, field) >= 1, "at least 1")
+        self.check(
+            "similar_text_weight", 0 <= self.similar_text_weight <= 1, "0 to 1"
+        )
         self.check("examples", self.examples >= 0, "at least 0")
         self.check(
             "validation_share",

@@ -8,6 +8,9 @@ from models.metrics.catalogue_order import UNREACHABLE
 # Cut-offs of the hit rate and of NDCG that benchmarks of one target report.
 HIT_CUTS = (5, 10, 20, 50)
 GAIN_CUTS = (5, 10, 20)
+# Lists that are looked at in one go; bounds memory.
+_LISTS = 4096
+_SMALLEST = 1e-12
 
 
 def recall_at_k(ranks: NDArray[np.int64], k: int) -> float:
@@ -17,6 +20,29 @@ def recall_at_k(ranks: NDArray[np.int64], k: int) -> float:
     0.75
     """
     return float(np.mean(ranks < k)) if len(ranks) else float("nan")
+
+
+def precision_at_k(ranks: NDArray[np.int64], k: int) -> float:
+    """Mean share of the first k slots that hold the target (one target).
+
+    At most 1 / k: a list cannot be right more often than once.
+
+    >>> precision_at_k(np.array([0, 9, 10, 4]), 10)
+    0.075
+    """
+    return recall_at_k(ranks, k) / k
+
+
+def f1_at_k(ranks: NDArray[np.int64], k: int) -> float:
+    """Mean over queries of 2PR / (P + R) within the first k (one target).
+
+    P is 1 / k and R is 1 where the target is there, both are 0 elsewhere; so
+    at most 2 / (k + 1).
+
+    >>> round(f1_at_k(np.array([0, 9, 10, 4]), 9), 4)
+    0.1
+    """
+    return recall_at_k(ranks, k) * 2 / (k + 1)
 
 
 def ndcg_at_k(ranks: NDArray[np.int64], k: int) -> float:
@@ -73,6 +99,44 @@ def coverage(top: NDArray[np.int32], num_items: int) -> float:
     return float(len(np.unique(top[top >= 0])) / num_items)
 
 
+def diversity(top: NDArray[np.integer], vectors: NDArray[np.floating]) -> float:
+    """Mean distance of the pairs of a list, averaged over lists.
+
+    The intra-list diversity of Smyth and McClave 2001 ("Similarity vs.
+    diversity"), with 1 − cosine as the distance: 0 where all items of a list
+    point the same way, 1 where they have nothing in common, at most 2. The
+    vectors decide what is alike, so figures compare between methods that are
+    measured by the same ones, and not between models.
+
+    >>> diversity(np.array([[0, 1]]), np.array([[2, 0], [0, 1]]))
+    1.0
+
+    Args:
+      top: integer [queries, k], from `top_items`; −1 is nobody.
+      vectors: float [items, d]; one of length 0 is unlike everything.
+
+    Returns:
+      NaN where no list has two items.
+    """
+    total, lists = 0.0, 0
+    for start in range(0, len(top), _LISTS):
+        rows = top[start : start + _LISTS]
+        there = rows >= 0
+        number = there.sum(1)
+        chosen = vectors[np.maximum(rows, 0)].astype(np.float64)
+        norms = np.linalg.norm(chosen, axis=2)
+        unit = chosen / np.maximum(norms, _SMALLEST)[..., None]
+        unit[~there] = 0.0
+        # Of the square of a sum, what is not the sum of squares is twice the
+        # sum over pairs.
+        alike = (unit.sum(1) ** 2).sum(1) - (unit**2).sum((1, 2))
+        some = number > 1
+        number = number[some]
+        total += float((1 - alike[some] / (number * (number - 1))).sum())
+        lists += len(number)
+    return total / lists if lists else float("nan")
+
+
 def novelty(top: NDArray[np.int32], counts: NDArray[np.integer]) -> float:
     """Mean self-information of what is shown, in bits.
 
@@ -123,6 +187,8 @@ def retrieval_metrics(ranks: NDArray[np.int64]) -> dict[str, float]:
     return {
         "recall@10": recall_at_k(ranks, 10),
         "recall@50": recall_at_k(ranks, 50),
+        "precision@10": precision_at_k(ranks, 10),
+        "f1@10": f1_at_k(ranks, 10),
         "ndcg@10": ndcg_at_k(ranks, 10),
         "mrr": mrr(ranks),
     }

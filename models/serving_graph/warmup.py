@@ -94,12 +94,14 @@ def _feature(values):
 def write_warmup(
     folder: pathlib.Path,
     requests: Iterator[tuple[str, dict[str, np.ndarray]]],
+    model: str = MODEL_NAME,
 ) -> int:
     """Writes requests where TensorFlow Serving looks for them.
 
     Args:
       folder: Of the SavedModel.
       requests: Signature and inputs.
+      model: What the servable is served as.
 
     Returns:
       How many were written.
@@ -109,9 +111,7 @@ def write_warmup(
     count = 0
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests:
-            spec = model_pb2.ModelSpec(
-                name=MODEL_NAME, signature_name=signature
-            )
+            spec = model_pb2.ModelSpec(name=model, signature_name=signature)
             log = prediction_log_pb2.PredictionLog(
                 predict_log=prediction_log_pb2.PredictLog(
                     request=predict_pb2.PredictRequest(

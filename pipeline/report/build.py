@@ -6,6 +6,7 @@ import pathlib
 import typing
 
 from pipeline.report.facts import collect
+from pipeline.report.overview import overview
 from pipeline.report.page import page
 from pipeline.report.results import RunResults
 from pipeline.report.titles import read_titles, shown_items
@@ -33,7 +34,7 @@ def write(
       facts: What `report.json` holds.
       catalogue_dir: Examples of `Catalogue`, for the titles of items shown.
     """
-    facts = _finite(facts)
+    facts = _finite(facts | {"overview": overview(facts)})
     wanted = shown_items(facts.get("examples", ()))
     titles = read_titles(catalogue_dir, wanted)
     run_dir.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ def collect(results: RunResults) -> dict:
             m: models[m].get("intervals", {}) for m in METHODS
         }
         facts["ranked"] = metrics.get("ranked", {})
+        facts["similar"] = metrics.get("similar", {})
         facts["retrieval_leads"] = metrics.get("leads", {})
         facts["retrieval_slices"] = {m: models[m]["slices"] for m in METHODS}
         facts["retrieval_queries"] = metrics["queries"]

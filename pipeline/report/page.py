@@ -3,6 +3,7 @@
 import datetime
 
 from pipeline.report.charts import Bar, bars, escape
+from pipeline.report.overview import overview_section
 from pipeline.report.people import people_section
 from pipeline.report.results import CACHED, FAILED, SUCCEEDED
 from pipeline.report.retrieval import retrieval_section
@@ -31,6 +32,7 @@ def page(facts: dict, titles: dict[str, str]) -> str:
             _header(facts),
             _banners(facts),
             _cards(facts),
+            overview_section(facts),
             people_section(facts, titles),
             retrieval_section(facts),
             ranking_section(facts),

@@ -8,14 +8,18 @@ import re
 import pytest
 from tensorflow_serving.config import model_server_config_pb2
 
+from applications.campaigns.service import SYSTEM
+from models.serving_graph import warmup
 from serving.client import Client
+from serving.client_settings import ClientSettings
 from serving.model_server import configs
 from serving.model_server.batch_scheduler import BatchingSettings
 from serving.model_server.metrics import Metrics
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from serving.model_server.versions import from_proto
-from tests import small_shop
+from serving.requests import Request
+from tests import small_campaigns, small_shop
 from tests.serving.asking import http
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the pipeline")
@@ -70,6 +74,7 @@ def served(shop_servable, tmp_path_factory):
     base = folder / "models" / "daogou"
     base.mkdir(parents=True)
     (base / "1").symlink_to(shop_servable)
+    small_campaigns.save_servable(folder / "models" / "campaigns" / "1")
     (folder / "config").mkdir()
     for file in FOLDER.glob("*.config"):
         text = file.read_text(encoding="utf-8")
@@ -97,6 +102,16 @@ def served(shop_servable, tmp_path_factory):
 def test_the_cluster_s_flags_and_files_serve(served):
     with Client(f"127.0.0.1:{served.port}") as client:
         assert len(client.recommend(small_shop.MICE, 3).items()) == 3
+    with Client(
+        f"127.0.0.1:{served.port}", ClientSettings(model="campaigns")
+    ) as client:
+        now = Request(**{**vars(small_shop.MICE), "timestamp": 600})
+        alone = client.campaigns(now, 5).outputs["campaign_ids"][0]
+        past = [("c0", "campaign_join"), ("c1", "campaign_view")]
+        again = client.campaigns(now, 5, past, ["c0"]).outputs
+    assert alone.all()
+    assert again["campaign_ids"].all()
+    assert b"c0" not in again["campaign_ids"][0]
     probe = by_kind()["Deployment"]["spec"]["template"]["spec"]
     path = probe["containers"][0]["readinessProbe"]["httpGet"]["path"]
     status, answer = http(f"127.0.0.1:{served.rest_api_port}", "GET", path)
@@ -120,8 +135,13 @@ def test_text_protos_are_what_they_are_called():
     models = configs.read(
         str(FOLDER / "models.config"), model_server_config_pb2.ModelServerConfig
     )
-    (model,) = models.model_config_list.config
-    assert from_proto(model).base_path == "/models/daogou"
+    paths = {
+        model.name: from_proto(model).base_path
+        for model in models.model_config_list.config
+    }
+    assert paths == {
+        name: f"/models/{name}" for name in (warmup.MODEL_NAME, SYSTEM)
+    }
     batching = BatchingSettings.from_proto(
         configs.read(
             str(FOLDER / "batching.config"), configs.BatchingParameters
@@ -267,12 +287,16 @@ def test_kubernetes_documents_fit_each_other():
     assert mounts == set(volumes)
 
 
-def test_kserve_document():
-    (service,) = documents("kserve.yaml")
-    assert service["apiVersion"] == "serving.kserve.io/v1beta1"
-    model = service["spec"]["predictor"]["model"]
-    assert model["modelFormat"] == {"name": "tensorflow"}
-    assert model["runtimeVersion"] == IMAGE.partition(":")[2]
+def test_kserve_documents():
+    services = {
+        one["metadata"]["name"]: one for one in documents("kserve.yaml")
+    }
+    assert list(services) == [warmup.MODEL_NAME, SYSTEM]
     claim = by_kind()["Deployment"]["spec"]["template"]["spec"]["volumes"][0]
-    name = claim["persistentVolumeClaim"]["claimName"]
-    assert model["storageUri"] == f"pvc://{name}/{service['metadata']['name']}"
+    volume = claim["persistentVolumeClaim"]["claimName"]
+    for name, service in services.items():
+        assert service["apiVersion"] == "serving.kserve.io/v1beta1"
+        model = service["spec"]["predictor"]["model"]
+        assert model["modelFormat"] == {"name": "tensorflow"}
+        assert model["runtimeVersion"] == IMAGE.partition(":")[2]
+        assert model["storageUri"] == f"pvc://{volume}/{name}"

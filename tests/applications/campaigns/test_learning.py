@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from applications.campaigns import evaluation, learning, service, truth
 from applications.campaigns.settings import CampaignSettings
 from cli.main import main
+from components.serving_validator.probe import warmup_inputs
 from models.campaigns.features import HEADS, NAMES
 from schema.errors import DataError
 from serving.in_process import Recommender
+from serving.model_server.servable import Servable
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
 from tests.shop_tables import at
@@ -33,6 +35,22 @@ def test_who_joins_is_told_from_who_does_not(source, pushed):
     assert told["lead"]["interval"][0] > 0.1
     # Nothing of a scope was chosen after any view.
     assert not evaluation.figures(asked, source.columns.kinds)["choose"]
+
+
+def test_what_somebody_took_part_in_is_in_front_of_what_ran(pushed):
+    asked, _, _ = pushed
+    assert asked.lists["running"] == 3
+    assert asked.lists["views"] == asked.views.took_part.any(1).sum()
+    ours, popular = (
+        asked.lists["models"][name] for name in ("daogou", "popularity")
+    )
+    # All three that ran are shown, so the order alone tells methods apart.
+    for told in (ours, popular):
+        assert told["recall@3"] == told["coverage@3"] == 1.0
+        assert told["precision@3"] == pytest.approx(1 / 3)
+        assert told["f1@3"] == pytest.approx(1 / 2)
+        assert told["diversity@3"] == pytest.approx(ours["diversity@3"])
+    assert ours["ndcg@3"] > 0.85 > popular["ndcg@3"]
 
 
 def test_the_pushed_servable_orders_by_taste(source, pushed):
@@ -66,6 +84,22 @@ def _campaigns(runs, *words):
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
+
+
+def test_it_brings_warm_up_requests_of_real_users(source, pushed):
+    _, _, made = pushed
+    asked = warmup_inputs(pathlib.Path(made.path))["campaigns"]
+    # With what each user did with campaigns, and without.
+    assert len(asked) == 2 * SETTINGS.num_warmup
+    for inputs in asked[::2]:
+        assert any(inputs["history_item_ids"][0])
+        past = [name for name in inputs["history_campaign_ids"][0] if name]
+        assert inputs["exclude_campaign_ids"].tolist() == [[b"", past[-1]]]
+    for inputs in asked[1::2]:
+        assert inputs["history_campaign_ids"].tolist() == [[b""]]
+    servable = Servable(made.path)
+    for inputs in asked:
+        assert any(servable.answer("campaigns", inputs)["campaign_ids"][0])
 
 
 def test_the_command_asks_what_was_pushed(pushed):

@@ -64,10 +64,33 @@ def test_chances_do_not_see_later_steps_and_rise_with_the_horizon(trained):
 def test_figures_are_of_after_the_split(trained):
     asked = evaluation.sessions(trained, LOG)
     assert (asked.steps.time[asked.places] >= trained.until).all()
-    found = evaluation.category_accuracy(asked, trained.content, trained.until)
+    lists = evaluation.category_lists(asked, trained.content, trained.until)
+    found = lists.accuracy()
     # There are two categories, so three guesses are always right.
     assert found["daogou"] == 1.0
     assert set(found) == {"daogou", "last click", "transitions", "majority"}
+    told = lists.figures()["daogou"]
+    assert told["recall@3"] == told["coverage@3"] == 1.0
+    assert told["precision@3"] == pytest.approx(1 / 3)
+    assert told["f1@3"] == pytest.approx(1 / 2)
+
+
+def test_lists_of_categories_by_hand():
+    lists = evaluation.CategoryLists(
+        truth=np.array([4, 2]),
+        told={"daogou": np.array([[1, 4, 2], [1, 3, -1]])},
+        number=5,
+    )
+    assert lists.accuracy() == {"daogou": 0.5}
+    assert lists.figures()["daogou"] == pytest.approx(
+        {
+            "precision@3": 1 / 6,
+            "recall@3": 1 / 2,
+            "f1@3": 1 / 4,
+            "ndcg@3": 1 / np.log2(3) / 2,
+            "coverage@3": 4 / 5,
+        }
+    )
 
 
 def test_what_is_stored_answers_the_same_and_has_the_signature(

@@ -31,6 +31,10 @@ class TinyModel(tf.Module):
         super().__init__()
         self.ids = tf.Variable([f"i{row}" for row in range(num_items)])
         self.vectors = tf.Variable(np.eye(num_items, dtype=np.float32))
+        # By text, i2 is like i3, and nothing else like anything.
+        texts = np.zeros((num_items, 2), np.float32)
+        texts[2:4] = [[0, 1], [0, 2]]
+        self.texts = tf.Variable(texts)
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 [f"i{row}" for row in range(num_items)],
@@ -46,6 +50,10 @@ class TinyModel(tf.Module):
     @tf.function(input_signature=[])
     def item_vectors(self):
         return self.vectors.value()
+
+    @tf.function(input_signature=[])
+    def text_vectors(self):
+        return self.texts.value()
 
     @tf.function(input_signature=[tf.TensorSpec(None, tf.string)])
     def lookup(self, item_ids):

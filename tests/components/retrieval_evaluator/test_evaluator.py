@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -65,6 +66,8 @@ def test_metrics_of_a_model_whose_answers_are_known(
         "queries": 1,
         "recall@10": 1.0,
         "recall@50": 1.0,
+        "precision@10": 0.1,
+        "f1@10": 2 / 11,
         "ndcg@10": 1.0,
         "mrr": 1.0,
         "coverage@10": 10 / 12,
@@ -76,6 +79,8 @@ def test_metrics_of_a_model_whose_answers_are_known(
         model["overall"]["ndcg@10"]
     )
     assert model["overall"]["novelty@10"] > 3
+    # No two items have anything in common.
+    assert model["overall"]["diversity@10"] == 1.0
     assert model["intervals"]["recall@50"] == [1.0, 1.0]
     low, high = model["intervals"]["ndcg@10"]
     assert low < model["overall"]["ndcg@10"] < high
@@ -110,6 +115,40 @@ def test_items_are_put_in_the_order_in_which_they_are_shown(
         {name: model[name] for name in report["ranked"]["overall"]}
     )
     assert report["ranked"]["lead"]["ndcg@10"]["mean"] == 0
+
+
+def test_what_is_like_the_last_item_is_found_by_vectors_and_texts(
+    tiny_model, examples, tmp_path
+):
+    found = run_evaluation(tiny_model, examples, str(tmp_path), SETTINGS)
+    similar = found["similar"]
+    # The newcomer has no last item.
+    assert similar["queries"] == 2
+    ours = similar["models"]["model"]["overall"]
+    # After i2 comes i3, which its text is like; nothing is like i5.
+    assert ours["mrr"] > 1 / 2
+    assert ours["diversity@10"] == 1.0
+    # i2 was followed by i1 and led by i0 alone.
+    assert similar["models"]["item_knn"]["overall"]["mrr"] < ours["mrr"]
+    blind = dataclasses.replace(SETTINGS, similar_text_weight=0.0)
+    found = run_evaluation(tiny_model, examples, str(tmp_path), blind)
+    assert found["similar"]["models"]["model"]["overall"]["mrr"] < ours["mrr"]
+
+
+def test_an_item_is_not_asked_for_itself(
+    tiny_model, tmp_path, write_examples, make_example
+):
+    write_examples(
+        tmp_path, "sequence_train", [make_example("甲", steps([2, 1, 0]))]
+    )
+    write_examples(
+        tmp_path,
+        "sequence_eval",
+        [make_example("甲", steps([1, 0]), ["i0"])],
+    )
+    found = run_evaluation(tiny_model, str(tmp_path), str(tmp_path), SETTINGS)
+    assert found["queries"] == 1
+    assert found["similar"] == {}
 
 
 def test_examples_show_history_target_and_lists(tiny_model, examples, tmp_path):

@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
-from models.metrics import catalogue_order, ranking, retrieval
+from models.metrics import catalogue_order, lists, ranking, retrieval
 
 ORDER = np.arange(5, dtype=np.int32)
 
@@ -45,6 +46,8 @@ def test_excluded_target_is_a_miss():
     assert retrieval.retrieval_metrics(ranks) == {
         "recall@10": 0.0,
         "recall@50": 0.0,
+        "precision@10": 0.0,
+        "f1@10": 0.0,
         "ndcg@10": 0.0,
         "mrr": 0.0,
     }
@@ -83,6 +86,9 @@ def test_retrieval_metrics_by_hand():
     values = retrieval.retrieval_metrics(ranks)
     assert values["recall@10"] == 0.5
     assert values["recall@50"] == 0.75
+    assert values["precision@10"] == pytest.approx((0.1 + 0.1) / 4)
+    # Precision .1 and recall 1 where the target is there.
+    assert values["f1@10"] == pytest.approx(2 * (2 * 0.1 / 1.1) / 4)
     assert values["ndcg@10"] == pytest.approx((1 + 0.5) / 4)
     assert values["mrr"] == pytest.approx((1 + 1 / 3 + 1 / 11 + 1 / 61) / 4)
 
@@ -95,6 +101,95 @@ def test_no_queries_give_nan_not_zero():
 def test_coverage_counts_distinct_items():
     top = np.array([[0, 1, -1], [1, 2, -1]], np.int32)
     assert retrieval.coverage(top, 6) == 0.5
+
+
+def test_diversity_by_hand():
+    vectors = np.array([[3, 0], [0, 2], [5, 5], [-1, 0], [0, 0]], np.float32)
+    half = 2**-0.5
+    by_list = {
+        # Pairs (0, 1), (0, 2), (1, 2).
+        (0, 1, 2): (1 + (1 - half) + (1 - half)) / 3,
+        (0, 3, -1): 2.0,
+        (0, 0, 0): 0.0,
+        # A vector of nothing is unlike everything.
+        (0, 4, -1): 1.0,
+    }
+    for listed, expected in by_list.items():
+        found = retrieval.diversity(np.array([listed]), vectors)
+        assert found == pytest.approx(expected)
+    # A list of one item, or of none, has no pair and does not count.
+    every = np.array([*by_list, (1, -1, -1), (-1, -1, -1)])
+    assert retrieval.diversity(every, vectors) == pytest.approx(
+        sum(by_list.values()) / 4
+    )
+    assert math.isnan(retrieval.diversity(every[-2:], vectors))
+
+
+def test_diversity_agrees_with_scipy(monkeypatch):
+    monkeypatch.setattr(retrieval, "_LISTS", 7)
+    rng = np.random.default_rng(9)
+    vectors = rng.normal(size=(50, 6)).astype(np.float32)
+    top = np.stack([rng.permutation(50)[:10] for _ in range(30)])
+    assert retrieval.diversity(top, vectors) == pytest.approx(
+        np.mean([pdist(vectors[row], "cosine").mean() for row in top])
+    )
+
+
+def test_figures_of_hits_by_hand():
+    hits = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], bool)
+    told = lists.hit_figures(hits, np.array([2, 1, 5]))
+    second, third = 1 / math.log2(3), 1 / math.log2(4)
+    expected = {
+        "precision@3": [2 / 3, 0, 1 / 3],
+        "recall@3": [1, 0, 1 / 5],
+        "f1@3": [4 / 5, 0, 2 / 8],
+        "ndcg@3": [
+            (1 + third) / (1 + second),
+            0,
+            second / (1 + second + third),
+        ],
+    }
+    assert list(told) == list(expected)
+    for name, values in expected.items():
+        assert told[name] == pytest.approx(values)
+
+
+def test_figures_of_hits_agree_with_sklearn():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(10)
+    scores = rng.random((60, 30))
+    truth = rng.random((60, 30)) < 0.15
+    truth[:, 0] = True
+    top = np.argsort(-scores, axis=1)[:, :5]
+    told = lists.hit_figures(
+        np.take_along_axis(truth, top, axis=1), truth.sum(1)
+    )
+    listed = np.zeros_like(truth)
+    np.put_along_axis(listed, top, True, axis=1)
+    for name, value in zip(
+        ("precision@5", "recall@5", "f1@5"),
+        sklearn.precision_recall_fscore_support(
+            truth, listed, average="samples"
+        ),
+        strict=False,
+    ):
+        assert told[name].mean() == pytest.approx(value)
+    assert told["ndcg@5"].mean() == pytest.approx(
+        sklearn.ndcg_score(truth, scores, k=5)
+    )
+
+
+def test_one_target_is_a_list_with_one_hit():
+    ranks = np.array([0, 3, 4, 17, catalogue_order.UNREACHABLE])
+    hits = ranks[:, None] == np.arange(5)
+    told = lists.hit_figures(hits, np.ones(5, np.int64))
+    for name, found in (
+        ("precision@5", retrieval.precision_at_k(ranks, 5)),
+        ("recall@5", retrieval.recall_at_k(ranks, 5)),
+        ("f1@5", retrieval.f1_at_k(ranks, 5)),
+        ("ndcg@5", retrieval.ndcg_at_k(ranks, 5)),
+    ):
+        assert told[name].mean() == pytest.approx(found)
 
 
 def test_log_loss_by_hand():

@@ -115,10 +115,13 @@ def _figures(scale):
     return {
         "recall@10": 0.21 * scale,
         "recall@50": 0.43 * scale,
+        "precision@10": 0.021 * scale,
+        "f1@10": 0.0382 * scale,
         "ndcg@10": 0.117 * scale,
         "mrr": 0.102 * scale,
         "coverage@10": min(1.0, 0.71 * scale),
         "recall@50_by_item": 0.31 * scale,
+        "diversity@10": 0.64 * scale,
     }
 
 
@@ -182,6 +185,13 @@ def _retrieval():
                     "high": 0.017,
                     "p": 0.002,
                 }
+            },
+        },
+        "similar": {
+            "queries": 1500,
+            "models": {
+                "model": {"overall": _figures(0.5)},
+                "item_knn": {"overall": _figures(0.4)},
             },
         },
         "baselines": {

@@ -5,7 +5,9 @@ import math
 
 import pytest
 
+from cli.bench import BENCHMARKS
 from pipeline.report.build import build
+from pipeline.report.overview import SYSTEMS
 from pipeline.report.results import NodeResult, RunResults
 
 VOID = {"meta"}
@@ -86,6 +88,45 @@ def test_json_has_the_keys_that_were_promised(finished):
     assert facts["histories"]["path"].endswith("histories.parquet")
     assert facts["catalogue"]["path"] == finished.catalogue_dir
     assert facts["gate"]["ok"] is True
+
+
+def test_all_systems_are_in_one_table(finished):
+    build(finished)
+    facts, _, page = read(finished)
+    rows = {row["name"]: row for row in facts["overview"]["systems"]}
+    assert facts["similar"]["queries"] == 1500
+    expected = {
+        "precision": 0.021,
+        "recall": 0.21,
+        "f1": 0.0382,
+        "ndcg": 0.117,
+        "coverage": 0.71,
+        "diversity": 0.64,
+    }
+    for name, scale in (("retrieval", 1), ("ranked", 1.04), ("similar", 0.5)):
+        assert rows[name]["at"] == 10
+        assert rows[name]["figures"] == pytest.approx(
+            {metric: scale * value for metric, value in expected.items()}
+        )
+        assert set(rows[name]["without"]) == {"auc"}
+    for head, figures in facts["ranking"].items():
+        row = rows[f"ranking.{head}"]
+        assert row["figures"] == {"auc": figures["auc"]}
+        assert set(row["without"]) == set(expected)
+    # Nothing was measured after the run: each is named with its command.
+    for name in SYSTEMS:
+        assert rows[name]["measured"] is False
+        assert rows[name]["command"].endswith("--preset demo")
+        assert rows[name]["command"] in page
+    assert "Retrieval 召回" in page
+    assert "not measured on this run" in page
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_s_command_is_a_benchmark(name):
+    group, command = SYSTEMS[name].command.split()
+    assert group == "bench"
+    assert command in BENCHMARKS
 
 
 def test_page_shows_everything_and_needs_nothing_from_outside(finished):
