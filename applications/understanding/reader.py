@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from applications.understanding import classifier, duplicates, planting
+from applications.understanding import duplicates, planting
 from applications.understanding.attributes import Attributes
 from applications.understanding.brands import Brands
-from applications.understanding.classifier import LeafClassifier, Leaves
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
 from applications.understanding.spans import Found
+from models.understanding import classifier
+from models.understanding.classifier import LeafClassifier, Leaves
+from models.understanding.settings import ClassifierSettings
 
 # Columns that `filled` adds; their names say that they are no facts.
 INFERRED = (

@@ -13,17 +13,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from applications.understanding import classifier, planting
+from applications.understanding import planting
 from applications.understanding.encoding import TitleEncoder
 from applications.understanding.reader import ItemReader, texts_of
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
 from benchmarks import environments
 from benchmarks.quality.peers import PeerError
 from benchmarks.ranking.comparison import REQUIREMENTS
 from datasets.mall.taxonomy import stocked_leaves
+from models.understanding import classifier
+from models.understanding.settings import ClassifierSettings
 from schema.errors import DataError
 
 REVIEWS = "online_shopping_10_cats.zip"

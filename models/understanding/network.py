@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from applications.understanding.ngrams import Bags
-from applications.understanding.settings import ClassifierSettings
+from models.understanding.ngrams import Bags
+from models.understanding.settings import ClassifierSettings
 
 # How much each head's logits count, tried on items held out.
 _STRENGTHS = (0.0, *np.geomspace(0.25, 8.0, 16))

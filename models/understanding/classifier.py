@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from applications.understanding import network, ngrams
-from applications.understanding.settings import ClassifierSettings
+from models.understanding import network, ngrams
+from models.understanding.settings import ClassifierSettings
 from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
 
