@@ -138,8 +138,9 @@ def _facts(folder):
 
 
 def _classifier(facts, arrays) -> LeafClassifier:
-    network = LeafNetwork(len(arrays["buckets"]), len(facts["categories"]))
-    network.vectors.build([None, len(arrays["mean"])])
+    network = LeafNetwork(
+        len(arrays["buckets"]), len(facts["categories"]), len(arrays["mean"])
+    )
     network.ngrams.assign(arrays["ngrams"])
     network.bias.assign(arrays["bias"])
     network.vectors.kernel.assign(arrays["kernel"])
