@@ -113,6 +113,8 @@ class ItemReader:
 
     def _calibrated(self, items: pa.Table, encode: Encode) -> float:
         """Chooses the threshold that finds planted duplicates best."""
+        if not self.twins.planted:
+            return self.twins.threshold
         planted = planting.plant(
             texts_of(items)[0].to_pylist(), self.twins.planted, self.twins.seed
         )
