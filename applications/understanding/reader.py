@@ -184,8 +184,9 @@ class ItemReader:
     def filled(self, items: pa.Table, encode: Encode) -> pa.Table:
         """Returns items with the columns of `INFERRED` behind their own.
 
-        Nothing that the table has is changed; a pipeline that wants missing
-        categories filled takes `inferred_category` where its own is null.
+        Nothing that the table has is changed. A pipeline fills missing
+        categories in by its node `ItemUnderstanding`, where they are sure
+        enough; here all are told, with their confidence.
 
         Args:
           items: With `item_id` and `title`.

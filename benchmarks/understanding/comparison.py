@@ -63,7 +63,7 @@ def catalogue(items: pa.Table, encoder: TitleEncoder, options: Options) -> dict:
     if names.any():
         splits["product names"] = names
     splits["half of the items"] = rng.random(len(held)) < _HIDDEN
-    leaves, reader = {}, None
+    leaves, reader, theirs = {}, None, None
     for name, out in splits.items():
         # Only the first is asked for duplicates and brands as well.
         twins = DuplicateSettings(**({} if reader is None else {"planted": 0}))
@@ -71,7 +71,11 @@ def catalogue(items: pa.Table, encoder: TitleEncoder, options: Options) -> dict:
             items.filter(pa.array(~out)), encoder, ClassifierSettings(), twins
         )
         reader = reader or learned
-        leaves[name] = _leaves(learned, items, categories, out, encoder)
+        theirs = peer.ask(
+            _texts(items), categories, out, category_texts=True, like=theirs
+        )
+        read = learned.read(items.filter(pa.array(out)), encoder, k=3)
+        leaves[name] = _leaves(read, items, categories, out, theirs)
     if reader is None:
         raise DataError("there is nothing to measure on")
     return {
@@ -119,20 +123,14 @@ def reviews(encoder: TitleEncoder, options: Options) -> dict:
     }
 
 
-def _leaves(reader, items, categories, out, encoder):
-    read = reader.read(items.filter(pa.array(out)), encoder, k=3)
+def _texts(items) -> NDArray[np.object_]:
+    """Returns what the peer reads of items: title and description."""
+    told = zip(*(words.to_pylist() for words in texts_of(items)), strict=True)
+    return np.array([" ".join(words).strip() for words in told], object)
+
+
+def _leaves(read, items, categories, out, theirs):
     ours = np.array([row[0] for row in read.leaves.categories], object)
-    titles, descriptions = texts_of(items)
-    texts = np.array(
-        [
-            f"{title} {more}".strip()
-            for title, more in zip(
-                titles.to_pylist(), descriptions.to_pylist(), strict=True
-            )
-        ],
-        object,
-    )
-    theirs = peer.ask(texts, categories, out, category_texts=True)
     found = _accuracies(
         ours, read.leaves.chances[:, 0], theirs, categories, out
     )

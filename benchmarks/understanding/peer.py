@@ -24,7 +24,7 @@ class Peer:
     Attributes:
       labels: Text [asked].
       chances: float64 [asked], of each label.
-      about: Its settings and how long it took.
+      about: Its settings (`ngrams`, `cost`) and how long it took.
     """
 
     labels: NDArray[np.object_]
@@ -38,6 +38,7 @@ def ask(
     out: NDArray[np.bool_],
     *,
     category_texts: bool,
+    like: Peer | None = None,
 ) -> Peer:
     """Lets the peer learn from some texts and label the others.
 
@@ -46,6 +47,8 @@ def ask(
       labels: Theirs.
       out: bool, which ones are asked for.
       category_texts: Whether it learns from the words of the labels too.
+      like: An earlier answer on data of this kind, whose settings it takes
+        over; without one it chooses them, which takes most of the time.
 
     Raises:
       PeerError: It failed.
@@ -57,11 +60,12 @@ def ask(
         learned = np.concatenate([learned, words])
         truth = np.concatenate([truth, told])
     choose = np.random.default_rng(0).random(len(learned)) < _CHOOSING
-    problem = {
+    problem: dict = {
         name: {"texts": learned[rows].tolist(), "labels": truth[rows].tolist()}
         for name, rows in (("train", ~choose), ("choose", choose))
     }
     problem["test"] = {"texts": texts[out].tolist(), "labels": []}
+    problem["settings"] = like and [like.about["ngrams"], like.about["cost"]]
     script = pathlib.Path(__file__).with_name("tfidf_peer.py")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

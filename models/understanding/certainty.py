@@ -38,9 +38,10 @@ class Certainty:
         """Chooses the lowest threshold that is precise enough.
 
         One more answer counts as wrong than was, so that a few lucky ones
-        are no proof: that is how conformal risk control bounds the risk of
-        the next answer by those seen (Angelopoulos et al. 2022,
-        https://arxiv.org/abs/2208.02814, eq. 4).
+        are no proof. Conformal risk control corrects for the next answer in
+        this way (Angelopoulos et al. 2022, https://arxiv.org/abs/2208.02814);
+        its guarantee does not hold here, as precision may rise and fall with
+        the threshold.
 
         Args:
           chances: float32 [items], of the likeliest answer.
