@@ -13,6 +13,7 @@ if typing.TYPE_CHECKING:
 
 _BATCH = 4096
 _TEXTS = ("item_id", "title", "description", "category", "brand")
+_INFERRED = "category_inferred"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,8 @@ def _item(row: dict) -> Item:
 def read_items(catalogue: pathlib.Path) -> ItemTable:
     """Reads the items that a run's model answers with.
 
+    A category that was inferred is likely, but no fact: it is left out.
+
     Args:
       catalogue: Folder of the Examples of the node `Catalogue`, what
         `report.json` names as `catalogue.path`.
@@ -115,6 +118,7 @@ def read_items(catalogue: pathlib.Path) -> ItemTable:
         raise DataError(f"{catalogue} holds no examples (Split-all/*.gz)")
     features = {
         "item_id": tf.io.FixedLenFeature([], tf.string),
+        _INFERRED: tf.io.FixedLenFeature([], tf.int64, 0),
         **{n: tf.io.FixedLenFeature([], tf.string, "") for n in _TEXTS[1:]},
         "price": tf.io.FixedLenFeature([], tf.float32, -1.0),
         "in_stock": tf.io.FixedLenFeature([], tf.int64, 1),
@@ -129,6 +133,8 @@ def read_items(catalogue: pathlib.Path) -> ItemTable:
     try:
         for batch in parsed:
             tags = batch.pop("tags")
+            inferred = batch.pop(_INFERRED) != 0
+            batch["category"] = tf.where(inferred, "", batch["category"])
             columns = {
                 name: pa.array(values.numpy(), pa.binary()).cast(pa.string())
                 if values.dtype == tf.string

@@ -32,6 +32,7 @@ from pipeline.configs import PipelineConfig
 from pipeline.local_nodes import run_nodes
 from pipeline.places import Places, local_places
 from pipeline.records import NodeRecord
+from pipeline.report.collect import catalogue_dir
 from pipeline.schemas import write_schemas
 from pipeline.update import Update
 from schema.contract import TABLES
@@ -269,7 +270,7 @@ def _with_new_items(
     folder: pathlib.Path,
 ):
     """Loads a model that takes in, untrained, the items it does not know."""
-    split = pathlib.Path(outputs["Catalogue"].outputs["catalogue"], "Split-all")
+    split = pathlib.Path(catalogue_dir(outputs) or "", "Split-all")
     trained = tf.saved_model.load(str(model_dir))
     known = list(trained.item_ids().numpy())
     text = tf.io.FixedLenFeature([], tf.string)

@@ -28,6 +28,9 @@ GIVING_WAY = ("title", "category", "why")
 SHARES = {"category": 0.25, "why": 0.5}
 # What rich puts between two columns, with the padding.
 COLUMN_GAP = 2
+# Behind a category that no shop has said, and below the table.
+INFERRED = "*"
+INFERRED_NOTE = "* category inferred from the words of the item"
 # Steps of the history that are named above a table.
 SHOWN_STEPS = 3
 
@@ -92,6 +95,8 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
     console.print()
     if answer.hits:
         console.print(_table(answer.hits, console.width))
+        if any(hit.item.category_inferred for hit in answer.hits):
+            console.print(INFERRED_NOTE, markup=False)
     else:
         console.print("nothing found")
 
@@ -222,7 +227,7 @@ def _columns(hits: tuple[Hit, ...], width: int) -> dict[str, list[str]]:
         "title": [hit.item.title for hit in hits],
     }
     # A reason takes the place of the category: there is no room for both.
-    categories = [_category(hit.item.category, width) for hit in hits]
+    categories = [_category(hit.item, width) for hit in hits]
     if any(hit.reason for hit in hits):
         columns["why"] = [hit.explanation for hit in hits]
     elif any(categories) and width >= NARROW_COLUMNS:
@@ -246,11 +251,12 @@ def _price(price: float | None) -> str:
     return "" if price is None else f"{price:,.2f}"
 
 
-def _category(path: str, width: int) -> str:
+def _category(item: Item, width: int) -> str:
     """Returns the whole path, or its leaf where columns are short."""
-    if width >= WIDE_COLUMNS:
-        return path
-    return path.rpartition(CATEGORY_SEPARATOR)[2]
+    shown = item.category
+    if width < WIDE_COLUMNS:
+        shown = shown.rpartition(CATEGORY_SEPARATOR)[2]
+    return shown + INFERRED if item.category_inferred else shown
 
 
 def _day(timestamp: int) -> str:

@@ -12,7 +12,7 @@ if typing.TYPE_CHECKING:
     import pyarrow as pa
 
 # Features of `schema/catalogue.pbtxt` that people see.
-SHOWN_COLUMNS = ("item_id", "title", "category", "price")
+SHOWN_COLUMNS = ("item_id", "title", "category", "category_inferred", "price")
 BATCH_ROWS = 4096
 
 
@@ -24,12 +24,14 @@ class Item:
       item_id: Its id.
       title: May be empty.
       category: Path with `/` between levels; may be empty.
+      category_inferred: Whether it was told from words, not by the shop.
       price: CNY; None where unknown.
     """
 
     item_id: str
     title: str = ""
     category: str = ""
+    category_inferred: bool = False
     price: float | None = None
 
 
@@ -70,6 +72,7 @@ def _item(row: dict) -> Item:
         item_id=row["item_id"],
         title=row["title"],
         category=row["category"],
+        category_inferred=bool(row["category_inferred"]),
         # The catalogue writes -1 for a price that nobody knows.
         price=price if price is not None and price >= 0 else None,
     )
@@ -87,6 +90,7 @@ def _read_examples(path: pathlib.Path) -> "pa.Table":
         "item_id": tf.io.FixedLenFeature([], tf.string),
         "title": tf.io.FixedLenFeature([], tf.string, ""),
         "category": tf.io.FixedLenFeature([], tf.string, ""),
+        "category_inferred": tf.io.FixedLenFeature([], tf.int64, 0),
         "price": tf.io.FixedLenFeature([], tf.float32, -1.0),
     }
     batches = (
@@ -110,7 +114,7 @@ def _read_examples(path: pathlib.Path) -> "pa.Table":
         # Arrow refuses text that is not UTF-8.
         arrays[name] = (
             pa.array(values)
-            if name == "price"
+            if values.dtype != object
             else pa.array(values, pa.binary()).cast(pa.string())
         )
     return pa.table(arrays)

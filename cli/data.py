@@ -60,6 +60,11 @@ def data() -> None:
     type=click.FloatRange(0, 5),
     help="How far joining a campaign depends on taste.  [0: not at all]",
 )
+@click.option(
+    "--uncategorised",
+    type=click.FloatRange(0, 0.9),
+    help="Share of items whose category is not said.  [0]",
+)
 def generate(
     *,
     output: pathlib.Path,
@@ -69,6 +74,7 @@ def generate(
     seed: int | None,
     leaving: float | None,
     joining_taste: float | None,
+    uncategorised: float | None,
 ) -> None:
     """Simulate a Chinese mall: items, users, campaigns, events.
 
@@ -92,6 +98,7 @@ def generate(
         joining_taste=usual.joining_taste
         if joining_taste is None
         else joining_taste,
+        uncategorised_share=uncategorised or 0.0,
     )
     summary = generate_mall(settings, output)
     for table in TABLES:

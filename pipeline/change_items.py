@@ -18,7 +18,7 @@ from components.item_changes import applying
 from components.item_changes.changes import Changes
 from components.item_changes.checking import check
 from components.item_changes.drift import Drift
-from components.item_changes.merging import merge, unknown
+from components.item_changes.merging import keep_marks, merge, unknown
 from components.item_index.building import QUERY_SPLITS
 from components.pusher.publishing import publish
 from components.serving_validator.settings import ServingValidatorSettings
@@ -153,23 +153,18 @@ def update_items(file: pathlib.Path, shop: Shop) -> Push:
 
     def decide(now: _Now) -> _Change:
         ids = now.shown.intersection(given["item_id"].to_pylist())
-        rows = merge(
+        there = now.base.examples(
+            now.changes, {item_id.encode() for item_id in ids}
+        )
+        rows = check(
             file,
-            given,
-            now.base.examples(
-                now.changes, {item_id.encode() for item_id in ids}
-            ),
+            merge(file, given, there),
+            known=now.shown,
+            replace=True,
+            settings=CatalogueSettings(),
+            listed_at=0,
         )
-        return _Change(
-            rows=check(
-                file,
-                rows,
-                known=now.shown,
-                replace=True,
-                settings=CatalogueSettings(),
-                listed_at=0,
-            )
-        )
+        return _Change(rows=keep_marks(rows, given, there))
 
     return _push(shop, decide)
 

@@ -6,6 +6,7 @@ import typing
 from components.behavior_log.settings import BehaviorLogSettings
 from components.catalogue.settings import CatalogueSettings
 from components.data_gate.settings import DataGateSettings
+from components.item_understanding.settings import ItemUnderstandingSettings
 from components.quality_gate.settings import GateSettings
 from components.retrieval_evaluator.settings import (
     RetrievalEvaluationSettings,
@@ -36,6 +37,7 @@ class PipelineConfig:
       simulated: Whether the data is made up; reports say so.
       tables: Which tables of the contract there are.
       mall: Of the simulation; None for other sources.
+      item_understanding: Fills missing categories in; None leaves them empty.
       tuning: Search for the settings of `model` and `training` that the
         Trainer gets; None for those as they are.
 
@@ -50,6 +52,9 @@ class PipelineConfig:
     mall: MallSettings | None = None
     data_gate: DataGateSettings
     catalogue: CatalogueSettings
+    item_understanding: ItemUnderstandingSettings | None = dataclasses.field(
+        default_factory=ItemUnderstandingSettings
+    )
     behavior_log: BehaviorLogSettings
     text: TextSettings
     model: ModelSettings

@@ -15,6 +15,7 @@ from components.behavior_log.component import BehaviorLog
 from components.catalogue.component import Catalogue
 from components.data_gate.component import DataGate
 from components.item_index.component import ItemIndex
+from components.item_understanding.component import ItemUnderstanding
 from components.parquet_ingest import executor as parquet_executor
 from components.pusher.component import AtomicPusher
 from components.quality_gate.component import QualityGate
@@ -89,6 +90,8 @@ def create_pipeline(
         code_digest=code_digest("components.catalogue.component"),
     )
     catalogue.add_upstream_node(data_gate)
+    # Whoever reads more of an item than its id reads it here.
+    understanding, items = _understood(config, catalogue)
     behavior = BehaviorLog(
         events=tables["events"],
         catalogue=catalogue.outputs["catalogue"],
@@ -98,13 +101,13 @@ def create_pipeline(
     )
     behavior.add_upstream_node(data_gate)
     text = TextEmbedding(
-        catalogue=catalogue.outputs["catalogue"],
+        catalogue=items,
         queries=behavior.outputs["queries"],
         settings=config.text_settings(places.text_cache_dir).to_json(),
         code_digest=code_digest("components.text_embedding.component"),
     )
     item_schema, item_transform = _transform(
-        "Item", catalogue.outputs["catalogue"], schemas["catalogue"], config
+        "Item", items, schemas["catalogue"], config
     )
     behavior_schema, behavior_transform = _transform(
         "Behavior", behavior.outputs["examples"], schemas["behavior"], config
@@ -157,7 +160,7 @@ def create_pipeline(
     servable = Servable(
         model=model,
         index=index.outputs["index"],
-        catalogue=catalogue.outputs["catalogue"],
+        catalogue=items,
         examples=behavior.outputs["examples"],
         **_if_there(tables, "campaigns"),
         settings=config.servable.to_json(),
@@ -185,7 +188,7 @@ def create_pipeline(
             )
         ),
     )
-    nodes += [data_gate, catalogue, behavior, text]
+    nodes += [data_gate, catalogue, *understanding, behavior, text]
     nodes += [item_schema, item_transform, behavior_schema, behavior_transform]
     nodes += [tuner] if tuner else []
     nodes += [trainer, evaluator, retrieval, index, servable, validator]
@@ -224,6 +227,19 @@ def _update_settings(update):
     if update is None:
         return {}
     return {"update_settings": update.settings.to_json()}
+
+
+def _understood(config, catalogue):
+    """Returns what fills missing categories in, if anything, and the items."""
+    if config.item_understanding is None:
+        return [], catalogue.outputs["catalogue"]
+    node = ItemUnderstanding(
+        catalogue=catalogue.outputs["catalogue"],
+        settings=config.item_understanding.to_json(),
+        cleaning=config.catalogue.to_json(),
+        code_digest=code_digest("components.item_understanding.component"),
+    )
+    return [node], node.outputs["understood"]
 
 
 def _tuner(config, places, inputs):

@@ -125,6 +125,7 @@ def tiny() -> PipelineConfig:
             num_users=200,
             num_days=10,
             sessions_per_user_day=0.42,
+            uncategorised_share=0.05,
         ),
         behavior_log=MALL_BEHAVIOR,
         training={"max_epochs": 24, "validate_every": 4, "ranking_epochs": 4},

@@ -31,6 +31,7 @@ class Item:
       item_id: Which.
       title: What it is called.
       category: Where it belongs.
+      category_inferred: Whether that was told from its words, not by its shop.
       price: What it costs; -1 unknown.
       score: What it is ordered by.
       chances: By head, as in `click`; empty where nothing was ranked.
@@ -39,6 +40,7 @@ class Item:
     item_id: str
     title: str
     category: str
+    category_inferred: bool
     price: float
     score: float
     chances: Mapping[str, float]
@@ -60,11 +62,16 @@ class Answer:
         """Returns the items of a row, best first, without empty slots."""
         out = self.outputs
         heads = [name for name in out if name.startswith(_CHANCE)]
+        # Versions of older runs do not say.
+        inferred = out.get(
+            "categories_inferred", np.zeros(out["item_ids"].shape, bool)
+        )
         return [
             Item(
                 item_id=item_id.decode(),
                 title=out["titles"][row][slot].decode(),
                 category=out["categories"][row][slot].decode(),
+                category_inferred=bool(inferred[row][slot]),
                 price=float(out["prices"][row][slot]),
                 score=float(out["scores"][row][slot]),
                 chances={

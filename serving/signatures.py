@@ -60,6 +60,7 @@ OUTPUTS = {
     "item_ids": 'best first, "" in slots that cannot be filled',
     "titles": "theirs",
     "categories": "their paths; of intent the likely ones, best first",
+    "categories_inferred": "whether they were told from the words of an item",
     "prices": "CNY, -1 unknown",
     "scores": "what they are in order by, where a page is by score",
     "reasons": 'history, search, popular, unseen or general; "" if not asked',

@@ -27,6 +27,8 @@ ITEM_IDS = [f"i{n}" for n in range(NUM_ITEMS)]
 TITLES = [f"{WORDS[n % 3]} {n}号" for n in range(NUM_ITEMS)]
 # Every tenth item is sold out.
 SOLD_OUT = [f"i{n}" for n in range(0, NUM_ITEMS, 10)]
+# Whose category was told from their words.
+INFERRED = ["i7", "i13", "i19"]
 # Who likes the first category.
 MICE = Request(
     history_item_ids=["i3", "i6", "i9"],
@@ -198,6 +200,7 @@ def write_catalogue(folder: pathlib.Path) -> None:
             "shop_id": [f"shop{n % 7}"],
             "price": [float(n)],
             "in_stock": [0 if item_id in SOLD_OUT else 1],
+            "category_inferred": [int(item_id in INFERRED)],
         }
         for n, item_id in enumerate(ITEM_IDS)
     ]

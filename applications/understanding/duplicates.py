@@ -16,11 +16,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
-from applications.understanding import ngrams
 from applications.understanding.attributes import DISTINGUISHING
 from applications.understanding.brands import NAME as BRAND
 from applications.understanding.settings import DuplicateSettings
 from applications.understanding.spans import Found, fold
+from models.understanding import ngrams
 
 _LONGEST, _BUCKETS = 3, 1 << 20
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

@@ -8,10 +8,8 @@ from applications import run_inputs
 from applications.understanding import store
 from applications.understanding.encoding import TitleEncoder
 from applications.understanding.reader import ItemReader
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
+from models.understanding.settings import ClassifierSettings
 
 SYSTEM = "understanding"
 

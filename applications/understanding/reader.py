@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from applications.understanding import classifier, duplicates, planting
+from applications.understanding import duplicates, planting
 from applications.understanding.attributes import Attributes
 from applications.understanding.brands import Brands
-from applications.understanding.classifier import LeafClassifier, Leaves
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
 from applications.understanding.spans import Found
+from models.understanding import classifier
+from models.understanding.classifier import LeafClassifier, Leaves
+from models.understanding.settings import ClassifierSettings
 
 # Columns that `filled` adds; their names say that they are no facts.
 INFERRED = (
@@ -114,6 +113,8 @@ class ItemReader:
 
     def _calibrated(self, items: pa.Table, encode: Encode) -> float:
         """Chooses the threshold that finds planted duplicates best."""
+        if not self.twins.planted:
+            return self.twins.threshold
         planted = planting.plant(
             texts_of(items)[0].to_pylist(), self.twins.planted, self.twins.seed
         )
@@ -183,8 +184,9 @@ class ItemReader:
     def filled(self, items: pa.Table, encode: Encode) -> pa.Table:
         """Returns items with the columns of `INFERRED` behind their own.
 
-        Nothing that the table has is changed; a pipeline that wants missing
-        categories filled takes `inferred_category` where its own is null.
+        Nothing that the table has is changed. A pipeline fills missing
+        categories in by its node `ItemUnderstanding`, where they are sure
+        enough; here all are told, with their confidence.
 
         Args:
           items: With `item_id` and `title`.

@@ -9,16 +9,14 @@ import numpy as np
 
 from applications.understanding.attributes import Attributes
 from applications.understanding.brands import Brands
-from applications.understanding.classifier import LeafClassifier, Scaling
-from applications.understanding.network import LeafNetwork
-from applications.understanding.ngrams import Known
 from applications.understanding.reader import ItemReader
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
 from models.text.folders import appearing
 from models.text.settings import TextSettings
+from models.understanding.classifier import LeafClassifier, Scaling
+from models.understanding.network import LeafNetwork
+from models.understanding.ngrams import Known
+from models.understanding.settings import ClassifierSettings
 from schema.errors import DataError
 
 _FACTS, _ARRAYS = "reader.json", "arrays.npz"
@@ -140,8 +138,9 @@ def _facts(folder):
 
 
 def _classifier(facts, arrays) -> LeafClassifier:
-    network = LeafNetwork(len(arrays["buckets"]), len(facts["categories"]))
-    network.vectors.build([None, len(arrays["mean"])])
+    network = LeafNetwork(
+        len(arrays["buckets"]), len(facts["categories"]), len(arrays["mean"])
+    )
     network.ngrams.assign(arrays["ngrams"])
     network.bias.assign(arrays["bias"])
     network.vectors.kernel.assign(arrays["kernel"])

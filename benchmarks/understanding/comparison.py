@@ -3,34 +3,28 @@
 import csv
 import dataclasses
 import io
-import json
 import pathlib
-import subprocess
-import tempfile
 import zipfile
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from applications.understanding import classifier, planting
+from applications.understanding import planting
 from applications.understanding.encoding import TitleEncoder
 from applications.understanding.reader import ItemReader, texts_of
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
-from benchmarks import environments
-from benchmarks.quality.peers import PeerError
-from benchmarks.ranking.comparison import REQUIREMENTS
+from applications.understanding.settings import DuplicateSettings
+from benchmarks.understanding import filling, peer
 from datasets.mall.taxonomy import stocked_leaves
+from models.understanding import classifier
+from models.understanding.settings import ClassifierSettings
 from schema.errors import DataError
 
 REVIEWS = "online_shopping_10_cats.zip"
 _HELD_OUT = 0.2
-_CHOOSING = 0.15
+_HIDDEN = 0.5
 _PLANTED = 300
-_TAIL_LINES = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,13 +54,16 @@ def catalogue(items: pa.Table, encoder: TitleEncoder, options: Options) -> dict:
       `leaves` by what is held out, `duplicates` and `brands`.
     """
     rng = np.random.default_rng(options.seed)
-    categories = np.array(items["category"].fill_null("").to_pylist(), object)
+    # What is not known cannot be told right or wrong.
+    items = items.filter(pc.not_equal(pc.fill_null(items["category"], ""), ""))
+    categories = np.array(items["category"].to_pylist(), object)
     held = _stratified(categories, _HELD_OUT, rng)
     splits = {"items": held}
     names = _unseen_names(items, categories, rng)
     if names.any():
         splits["product names"] = names
-    leaves, reader = {}, None
+    splits["half of the items"] = rng.random(len(held)) < _HIDDEN
+    leaves, reader, theirs = {}, None, None
     for name, out in splits.items():
         # Only the first is asked for duplicates and brands as well.
         twins = DuplicateSettings(**({} if reader is None else {"planted": 0}))
@@ -74,7 +71,11 @@ def catalogue(items: pa.Table, encoder: TitleEncoder, options: Options) -> dict:
             items.filter(pa.array(~out)), encoder, ClassifierSettings(), twins
         )
         reader = reader or learned
-        leaves[name] = _leaves(learned, items, categories, out, encoder)
+        theirs = peer.ask(
+            _texts(items), categories, out, category_texts=True, like=theirs
+        )
+        read = learned.read(items.filter(pa.array(out)), encoder, k=3)
+        leaves[name] = _leaves(read, items, categories, out, theirs)
     if reader is None:
         raise DataError("there is nothing to measure on")
     return {
@@ -113,32 +114,38 @@ def reviews(encoder: TitleEncoder, options: Options) -> dict:
     return {
         "learned": int((~out).sum()),
         **_accuracies(
-            ours, best.chances[:, 0], texts, labels, out, category_texts=False
+            ours,
+            best.chances[:, 0],
+            peer.ask(texts, labels, out, category_texts=False),
+            labels,
+            out,
         ),
     }
 
 
-def _leaves(reader, items, categories, out, encoder):
-    read = reader.read(items.filter(pa.array(out)), encoder, k=3)
+def _texts(items) -> NDArray[np.object_]:
+    """Returns what the peer reads of items: title and description."""
+    told = zip(*(words.to_pylist() for words in texts_of(items)), strict=True)
+    return np.array([" ".join(words).strip() for words in told], object)
+
+
+def _leaves(read, items, categories, out, theirs):
     ours = np.array([row[0] for row in read.leaves.categories], object)
-    titles, descriptions = texts_of(items)
-    texts = np.array(
-        [
-            f"{title} {more}".strip()
-            for title, more in zip(
-                titles.to_pylist(), descriptions.to_pylist(), strict=True
-            )
-        ],
-        object,
-    )
     found = _accuracies(
-        ours,
-        read.leaves.chances[:, 0],
-        texts,
-        categories,
-        out,
-        category_texts=True,
+        ours, read.leaves.chances[:, 0], theirs, categories, out
     )
+    filled = filling.fill(items, categories, out)
+    found["accuracy"]["daogou, words alone"] = float(filled.right.mean())
+    # The peer may choose as many as are filled in, those it is surest of.
+    surest = np.argsort(-theirs.chances, kind="stable")[: filled.answered.sum()]
+    found["filled in by the pipeline"] = {
+        **filled.facts,
+        "precision of the peer on as many": float(
+            (theirs.labels == categories[out])[surest].mean()
+        )
+        if len(surest)
+        else 0.0,
+    }
     found["top 3"] = float(
         np.mean(
             [
@@ -152,16 +159,9 @@ def _leaves(reader, items, categories, out, encoder):
     return found
 
 
-def _accuracies(ours, chances, texts, labels, out, *, category_texts):
+def _accuracies(ours, chances, theirs, labels, out):
     """Ours, the peer's and the majority's, on what was held out."""
     told, counts = np.unique(labels[~out], return_counts=True)
-    learned, truth = texts[~out], labels[~out]
-    if category_texts:
-        # Ours learns from the categories' own words too.
-        words = np.array([str(c).replace("/", " ") for c in told], object)
-        learned = np.concatenate([learned, words])
-        truth = np.concatenate([truth, told])
-    theirs, about = _ask_peer(learned, truth, texts[out])
     right = ours == labels[out]
     return {
         "asked": int(out.sum()),
@@ -169,38 +169,13 @@ def _accuracies(ours, chances, texts, labels, out, *, category_texts):
         "accuracy": {
             "daogou": float(right.mean()),
             "TF-IDF + logistic regression": float(
-                (theirs == labels[out]).mean()
+                (theirs.labels == labels[out]).mean()
             ),
             "majority": float((labels[out] == told[counts.argmax()]).mean()),
         },
         "mean confidence": float(chances.mean()),
-        "peer": about,
+        "peer": theirs.about,
     }
-
-
-def _ask_peer(texts, labels, asked) -> tuple[NDArray[np.object_], dict]:
-    rng = np.random.default_rng(0)
-    choose = rng.random(len(texts)) < _CHOOSING
-    problem = {
-        name: {"texts": texts[rows].tolist(), "labels": labels[rows].tolist()}
-        for name, rows in (("train", ~choose), ("choose", choose))
-    }
-    problem["test"] = {"texts": asked.tolist(), "labels": []}
-    script = pathlib.Path(__file__).with_name("tfidf_peer.py")
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        (folder / "problem.json").write_text(json.dumps(problem), "utf-8")
-        done = subprocess.run(
-            [environments.python_of(REQUIREMENTS), script, folder],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = "\n".join(done.stderr.strip().splitlines()[-_TAIL_LINES:])
-            raise PeerError(f"{script.name}: {said}")
-        answers = json.loads((folder / "answers.json").read_text("utf-8"))
-    return np.array(answers.pop("labels"), object), answers
 
 
 def _duplicates(reader, items, held, encoder, seed):

@@ -47,8 +47,9 @@ def classify(
 ) -> None:
     """Compare item understanding with TF-IDF and logistic regression.
 
-    On items of the newest run's catalogue that are held out, and with --data
-    on reviews of ten categories. Duplicates are planted. The figures go into
+    On items of the newest run's catalogue that are held out, with what the
+    pipeline would fill in for them, and with --data on reviews of ten
+    categories. Duplicates are planted. The figures go into
     the run's report.
     """
     from cli.reports import newest_report
@@ -95,6 +96,11 @@ def _system(result: dict, preset: str) -> "SystemFigures":
     }
     if "reviews" in result:
         parts["reviews of 10 categories"] = result["reviews"]
+    filled = {
+        part: told["filled in by the pipeline"]
+        for part, told in parts.items()
+        if "filled in by the pipeline" in told
+    }
     twins, brands = result["duplicates"], result["brands"]
     return SystemFigures(
         name="understanding",
@@ -107,6 +113,19 @@ def _system(result: dict, preset: str) -> "SystemFigures":
             *(
                 Figure(metric="accuracy", values=told["accuracy"], part=part)
                 for part, told in parts.items()
+            ),
+            *(
+                Figure(
+                    metric="precision of what is filled in",
+                    values={
+                        "daogou": told["precision"],
+                        "TF-IDF + logistic regression": told[
+                            "precision of the peer on as many"
+                        ],
+                    },
+                    part=f"{part}, {told['filled in']:.0%} filled in",
+                )
+                for part, told in filled.items()
             ),
             *(
                 Figure(

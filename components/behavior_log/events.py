@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_log.funnel import SEARCH_CODE
-from components.catalogue import hashing
+from models import hashing
 from schema.contract import SEARCH
 
 

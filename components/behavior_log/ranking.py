@@ -11,7 +11,7 @@ from components.behavior_log.funnel import (
 from components.behavior_log.rows import Rows
 from components.behavior_log.settings import BehaviorLogSettings
 from components.behavior_log.steps import Steps
-from components.catalogue.hashing import mix
+from models.hashing import mix
 
 # Keeps the draws of different purposes apart under one seed.
 _CAP, _NEGATIVES = 1, 2

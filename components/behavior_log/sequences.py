@@ -9,7 +9,7 @@ from components.behavior_log.funnel import parse_heads, type_bits, type_codes
 from components.behavior_log.rows import Rows
 from components.behavior_log.settings import BehaviorLogSettings
 from components.behavior_log.steps import AsOf, Steps
-from components.catalogue.hashing import mix
+from models.hashing import mix
 
 _TARGETS = 3
 

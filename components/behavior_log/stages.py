@@ -28,8 +28,9 @@ from components.behavior_log.preparation import (
 from components.behavior_log.rows import Rows
 from components.behavior_log.settings import BehaviorLogSettings
 from components.behavior_log.steps import Steps
-from components.catalogue import columns, hashing, tables
+from components.catalogue import columns, tables
 from components.catalogue.dead_letters import SCHEMA
+from models import hashing
 
 # Rows decoded at once, and rows cut into shards at once.
 BATCH_ROWS = 4096

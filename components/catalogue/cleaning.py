@@ -13,6 +13,8 @@ from components.catalogue.text import compose_text
 
 TEXTS = ("item_id", "title", "description", "category", "brand", "shop_id")
 TAGS = "tags"
+# Whether the category was told from the words of an item, not by its shop.
+INFERRED = "category_inferred"
 UNKNOWN_PRICE = -1.0
 # The year 2096; what is above it was most likely counted in milliseconds.
 LATEST_SECOND = 4_000_000_000
@@ -93,8 +95,12 @@ def clean_items(
     )
     good = reasons == ""
     kept = table.filter(pa.array(good))
+    # What shops say is never inferred; `ItemUnderstanding` infers.
+    said = pa.array(np.zeros(len(kept), np.int64))
     return CleanItems(
-        kept.append_column("text", _texts(kept, settings)),
+        kept.append_column("text", _texts(kept, settings)).append_column(
+            INFERRED, said
+        ),
         _letters(table, price, source, reasons),
     )
 

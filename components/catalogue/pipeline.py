@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from components.catalogue import hashing, tables
+from components.catalogue import tables
 from components.catalogue.cleaning import clean_items
 from components.catalogue.dead_letters import (
     SCHEMA,
@@ -23,6 +23,7 @@ from components.catalogue.dead_letters import (
     write_report,
 )
 from components.catalogue.settings import CatalogueSettings
+from models import hashing
 from schema.errors import DataError
 
 # Rows that are decoded at once; small, as one title may have 30 MB.

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 import pyarrow as pa
 import tensorflow as tf
 
-from components.catalogue.cleaning import UNKNOWN_PRICE
+from components.catalogue.cleaning import INFERRED, UNKNOWN_PRICE
 from datasets.items_file import BadRow, refuse
 from datasets.tables import conform
 
@@ -41,6 +41,33 @@ def merge(
         for was in [_row(there[row["item_id"].encode()])]
     ]
     return conform(pa.Table.from_pylist(whole, schema=given.schema), "items")
+
+
+def keep_marks(
+    rows: pa.Table, given: pa.Table, there: Mapping[bytes, bytes]
+) -> pa.Table:
+    """Marks what was inferred and nobody has said since.
+
+    Args:
+      rows: Of the catalogue, what `merge` gave, checked.
+      given: As for `merge`, in the same order.
+      there: As for `merge`.
+    """
+    marks = [
+        int(category is None and _is_inferred(there[item_id.encode()]))
+        for item_id, category in zip(
+            given["item_id"].to_pylist(),
+            given["category"].to_pylist(),
+            strict=True,
+        )
+    ]
+    place = rows.column_names.index(INFERRED)
+    return rows.set_column(place, INFERRED, pa.array(marks, pa.int64()))
+
+
+def _is_inferred(example: bytes) -> bool:
+    features = tf.train.Example.FromString(example).features.feature
+    return INFERRED in features and features[INFERRED].int64_list.value[0] == 1
 
 
 def unknown(ids: list[str | None], there: Container[bytes]) -> list[BadRow]:

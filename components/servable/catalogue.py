@@ -19,6 +19,8 @@ _FEATURES = {
     "shop_id": tf.io.FixedLenFeature([], tf.string),
     "price": tf.io.FixedLenFeature([], tf.float32),
     "in_stock": tf.io.FixedLenFeature([], tf.int64),
+    # Catalogues of older runs do not say.
+    "category_inferred": tf.io.FixedLenFeature([], tf.int64, 0),
 }
 
 
@@ -65,6 +67,7 @@ def read_catalogue(
         shops=columns["shop_id"][order].tolist(),
         prices=columns["price"][order],
         in_stock=columns["in_stock"][order] != 0,
+        inferred=columns["category_inferred"][order] != 0,
     )
 
 

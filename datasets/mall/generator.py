@@ -157,7 +157,11 @@ def generate(settings: MallSettings, data_dir: str | pathlib.Path) -> dict:
     shutil.rmtree(truth_dir, ignore_errors=True)
     simulation = _Simulation(settings, truth_dir)
     world, campaigns = simulation.world, simulation.world.campaigns
-    write_table(items_table(world.catalogue), "items", data_dir)
+    draw = generator(settings.seed, "uncategorised").random(
+        len(world.catalogue)
+    )
+    items = items_table(world.catalogue, draw < settings.uncategorised_share)
+    write_table(items, "items", data_dir)
     write_table(users_table(world), "users", data_dir)
     if len(campaigns):
         starts, ends = (

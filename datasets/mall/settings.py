@@ -43,6 +43,8 @@ class MallSettings(Settings):
       joining_taste: How far joining a campaign depends on what the shopper
         likes, wants and can spend, a scale of the logit; 0 (all join with the
         same chance) to 5. Other events stay as they are.
+      uncategorised_share: Share of items whose category the table does not
+        say; the ground truth does. 0 to 0.9.
       truth_share: Share of impressions whose true click probability is
         written to the ground truth; 0 to 1.
     """
@@ -64,6 +66,7 @@ class MallSettings(Settings):
     bot_events_per_hour: int = 300
     leaving: float = 0.0
     joining_taste: float = 0.0
+    uncategorised_share: float = 0.0
     truth_share: float = 0.1
 
     def __post_init__(self):
@@ -87,6 +90,7 @@ class MallSettings(Settings):
             ("bot_events_per_hour", 100, 3600),
             ("leaving", 0, 1),
             ("joining_taste", 0, 5),
+            ("uncategorised_share", 0, 0.9),
             ("truth_share", 0, 1),
         ):
             value = getattr(self, field)

@@ -66,14 +66,20 @@ def events_table(world: World, events: np.ndarray) -> pa.Table:
     return spoil(table, events["dirt"])
 
 
-def items_table(catalogue: Catalogue) -> pa.Table:
-    """Writes the catalogue, in order of item id; there are no images."""
+def items_table(catalogue: Catalogue, uncategorised: np.ndarray) -> pa.Table:
+    """Writes the catalogue, in order of item id; there are no images.
+
+    Args:
+      catalogue: What there is.
+      uncategorised: bool [items], which ones have no category here.
+    """
     rows = range(len(catalogue))
+    paths = [catalogue.leaves[n].category for n in catalogue.leaf]
     columns = {
         "item_id": catalogue.item_ids,
         "title": catalogue.titles,
         "description": catalogue.descriptions,
-        "category": [catalogue.leaves[n].category for n in catalogue.leaf],
+        "category": pa.array(paths, pa.string(), mask=uncategorised),
         "brand": [catalogue.offer_brands[n] for n in catalogue.offer],
         "shop_id": catalogue.shop_ids,
         "price": catalogue.price,

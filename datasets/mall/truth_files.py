@@ -9,7 +9,7 @@ Files of `<data_dir>/ground_truth/`:
   the start and at the end of the days `interests_*` (categories),
   `strengths_*` (logits) and `style_*`; where shoppers leave, `left_day`, the
   day after which they never came back, -1 for who still comes.
-- `items/`: `item_id`, `quality`, `popularity`, `style`.
+- `items/`: `item_id`, `category`, `quality`, `popularity`, `style`.
 - `queries/`: `query`, `category` that is meant, `kind`.
 - `impressions/`: a sample: `user_id`, `item_id`, `session_id`, `timestamp`,
   `position`, `click_probability` (examination included).
@@ -63,6 +63,7 @@ class Writer:
         items = pa.table(
             {
                 "item_id": catalogue.item_ids,
+                "category": self._categories(catalogue.leaf),
                 "quality": catalogue.quality,
                 "popularity": catalogue.popularity,
                 "style": _lists(catalogue.style),

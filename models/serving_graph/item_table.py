@@ -22,6 +22,8 @@ class CatalogueColumns:
       shops: N ids of shops, UTF-8.
       prices: float32 [N], -1 unknown.
       in_stock: bool [N].
+      inferred: bool [N], whether the category was told from words, not by the
+        shop; None for no item.
       removed: Ids of items that are shown no more, not even if asked for; out
         of stock too.
     """
@@ -34,6 +36,7 @@ class CatalogueColumns:
     shops: list[bytes]
     prices: np.ndarray
     in_stock: np.ndarray
+    inferred: np.ndarray | None = None
     removed: frozenset[bytes] = frozenset()
 
     def without(self, removed: Collection[bytes]) -> "CatalogueColumns":
@@ -61,6 +64,12 @@ class ItemTable(tf.Module):
         self.categories = tf.Variable(
             columns.categories, trainable=False, name="categories"
         )
+        inferred = columns.inferred
+        if inferred is None:
+            inferred = np.zeros(len(columns.item_ids), bool)
+        self.inferred = tf.Variable(
+            inferred, trainable=False, name="categories_inferred"
+        )
         self.prices = tf.Variable(
             columns.prices.astype(np.float32), trainable=False, name="prices"
         )
@@ -82,8 +91,9 @@ class ItemTable(tf.Module):
           scores: float32 [B, k].
 
         Returns:
-          `item_ids`, `titles`, `categories` string [B, k], `prices` and
-          `scores` float32 [B, k].
+          `item_ids`, `titles`, `categories` string [B, k],
+          `categories_inferred` bool [B, k], `prices` and `scores` float32
+          [B, k].
         """
         known = rows >= 0
         safe = tf.maximum(rows, 0)
@@ -95,6 +105,7 @@ class ItemTable(tf.Module):
                 ("categories", self.categories),
             )
         }
+        answer["categories_inferred"] = known & tf.gather(self.inferred, safe)
         answer["prices"] = tf.where(known, tf.gather(self.prices, safe), -1.0)
         answer["scores"] = tf.where(known, scores, LOWEST)
         return answer

@@ -7,10 +7,15 @@ from pipeline.records import NodeRecord
 from pipeline.report.build import build
 from pipeline.report.results import FAILED, SUCCEEDED, NodeResult, RunResults
 
+# Where the items of a run are; the last that is there has what models read.
+CATALOGUES = (
+    ("Catalogue", "catalogue"),
+    ("ItemUnderstanding", "understood"),
+)
 # Which output of which node each part of the report is read from.
 PARTS = {
-    "catalogue_dir": ("Catalogue", "catalogue"),
     "catalogue_report_dir": ("Catalogue", "report"),
+    "understanding_report_dir": ("ItemUnderstanding", "report"),
     "behavior_report_dir": ("BehaviorLog", "report"),
     "histories_dir": ("BehaviorLog", "histories"),
     "tuning_dir": ("Tuner", "tuner_results"),
@@ -21,6 +26,12 @@ PARTS = {
     "serving_report_dir": ("ServingValidator", "report"),
     "blessing_dir": ("QualityGate", "blessing"),
 }
+
+
+def catalogue_dir(records: dict[str, NodeRecord]) -> str | None:
+    """Returns where the items are that models read, None without any."""
+    found = [_made(records, node, output) for node, output in CATALOGUES]
+    return next(filter(None, reversed(found)), None)
 
 
 def write_report(
@@ -46,9 +57,9 @@ def write_report(
       The path of `report.json`.
     """
     parts = {
-        part: records[node].outputs.get(output)
+        part: made
         for part, (node, output) in PARTS.items()
-        if node in records and records[node].state != FAILED
+        if (made := _made(records, node, output))
     }
     pushed = {}
     if "Pusher" in records:
@@ -67,9 +78,17 @@ def write_report(
                 NodeResult(name=name, state=r.state, seconds=r.seconds)
                 for name, r in records.items()
             ),
+            catalogue_dir=catalogue_dir(records),
             servable_path=pushed.get("pushed_destination"),
             servable_version=pushed.get("pushed_version"),
             **parts,
         )
     )
     return run_dir / "report.json"
+
+
+def _made(records, node, output) -> str | None:
+    """Returns the folder of an output of a node that has not failed."""
+    if node not in records or records[node].state == FAILED:
+        return None
+    return records[node].outputs.get(output)

@@ -93,6 +93,9 @@ def _counts(results):
         counts["items_quarantined_by_reason"] = catalogue.get(
             "quarantined_by_reason", {}
         )
+    understood = read_json(results.understanding_report_dir, "report.json")
+    if understood:
+        counts["categories"] = understood["categories"]
     return counts
 
 

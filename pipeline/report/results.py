@@ -37,8 +37,9 @@ class RunResults:
       started_at: Unix seconds.
       seconds: Wall time of the whole run.
       nodes: In the order in which they ran.
-      catalogue_dir: Examples of `Catalogue`.
+      catalogue_dir: Examples of the items, as models read them.
       catalogue_report_dir: DataReport of `Catalogue`.
+      understanding_report_dir: DataReport of `ItemUnderstanding`.
       behavior_report_dir: DataReport of `BehaviorLog`.
       histories_dir: UserHistories.
       tuning_dir: TunerResults, with `tuner_results.json`.
@@ -63,6 +64,7 @@ class RunResults:
     nodes: tuple[NodeResult, ...] = ()
     catalogue_dir: str | None = None
     catalogue_report_dir: str | None = None
+    understanding_report_dir: str | None = None
     behavior_report_dir: str | None = None
     histories_dir: str | None = None
     tuning_dir: str | None = None

@@ -116,6 +116,7 @@ def data_section(facts: dict) -> str:
     ]
     if rows:
         parts.append(f"<h3>In numbers</h3>{table(('', 'count'), rows)}")
+    parts.append(_categories(counts.get("categories", {})))
     reasons = {
         **counts.get("quarantined_by_reason", {}),
         **{
@@ -142,6 +143,28 @@ def data_section(facts: dict) -> str:
         "kept, a duplicate, a bot's, or quarantined with its reason.",
         "".join(parts),
     )
+
+
+def _categories(found: dict) -> str:
+    """Says which categories were filled in and how often that is right."""
+    if not found.get("lacking"):
+        return ""
+    told = (
+        f"{number(found['lacking'])} items lack a category; "
+        f"{number(found['filled'])} of them got one from their words, marked "
+        "as inferred."
+    )
+    if found.get("why_not"):
+        told += f" {found['why_not']}."
+    else:
+        told += (
+            f" Of {number(found['held_out'])} items that were held out it is "
+            f"right for {found['accuracy']:.1%}; a category is filled in where "
+            f"its chance is at least {number(found['threshold'])}, as for "
+            f"{found['answered']:.1%} of them, {found['precision']:.1%} of "
+            f"which are right (wanted: {found['wanted_precision']:.1%})."
+        )
+    return f"<h3>Categories filled in 类目补全</h3><p>{escape(told)}</p>"
 
 
 def _funnel(types: dict[str, int]) -> list[Bar]:

@@ -39,6 +39,22 @@ def test_items_are_read_as_the_catalogue_has_them(tmp_path):
     assert items.find(["i2", "gone"]) == {"i2": second}
 
 
+def test_a_category_that_was_inferred_is_no_fact(tmp_path):
+    rows = [
+        {
+            "item_id": [f"i{mark}"],
+            "title": ["无线鼠标"],
+            "category": ["电脑/外设/鼠标"],
+            "category_inferred": [mark],
+        }
+        for mark in (0, 1)
+    ]
+    small_shop.write_examples(tmp_path, "all", rows)
+    said, inferred = read_items(tmp_path)
+    assert said.leaf == "鼠标"
+    assert inferred == Item(item_id="i1", title="无线鼠标")
+
+
 def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(DataError, match="holds no examples"):
         read_items(tmp_path)

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 
@@ -73,6 +74,16 @@ def test_narrow_tables_show_the_leaf_of_a_category(shown):
     assert any("电脑/外设/鼠标" in line for line in shown(_answer(), 140))
 
 
+def test_an_inferred_category_is_marked(shown):
+    told = dataclasses.replace(PAD, category_inferred=True)
+    hits = (Hit(item=MOUSE, score=0.9), Hit(item=told, score=0.5))
+    lines = shown(_answer(hits=hits), 140)
+    assert any("电脑/外设/鼠标垫* " in line for line in lines)
+    assert not any("电脑/外设/鼠标* " in line for line in lines)
+    assert lines[-1] == answers.INFERRED_NOTE
+    assert answers.INFERRED_NOTE not in shown(_answer(), 140)
+
+
 def test_titles_are_no_markup_and_unknown_prices_are_empty(shown):
     lines = shown(_answer(), 140)
     assert any("[官方旗舰店]" in line for line in lines)
@@ -146,6 +157,7 @@ def test_json_has_everything_and_is_one_line(capsys):
         "item_id": "i7",
         "title": MOUSE.title,
         "category": "电脑/外设/鼠标",
+        "category_inferred": False,
         "price": 1099.0,
         "score": 0.9,
         "p_click": 0.25,

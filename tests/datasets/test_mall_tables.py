@@ -4,11 +4,14 @@ import dataclasses
 import hashlib
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from datasets import mall
+from datasets.mall.catalogue import build_catalogue
 from datasets.mall.dirt import WRONG_EVENT_TYPE
+from datasets.mall.tables import items_table
 from datasets.tables import arrow_schema
 from schema.contract import (
     CAMPAIGN_EVENT_TYPES,
@@ -256,3 +259,16 @@ def test_dirt_can_be_left_out(tmp_path):
     assert not events.duplicated().any()
     assert set(events["event_type"]) <= set(EVENT_TYPES)
     assert sum(counts["event_types"].values()) == len(events)
+
+
+def test_uncategorised_items_lose_their_category_and_nothing_else():
+    catalogue = build_catalogue(TINY)
+    hidden = np.arange(TINY.num_items) % 7 == 0
+    whole = items_table(catalogue, np.zeros(TINY.num_items, bool))
+    some = items_table(catalogue, hidden)
+    assert some.drop(["category"]).equals(whole.drop(["category"]))
+    without = some.filter(pc.is_null(some["category"]))["item_id"].to_pylist()
+    ids = np.array(catalogue.item_ids, object)
+    assert sorted(without) == sorted(ids[hidden])
+    rest = pc.is_valid(some["category"])
+    assert some.filter(rest).equals(whole.filter(rest))

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import explanations
+from cli.catalogue import Catalogue
 from cli.histories import sample_users
 from cli.reports import newest_report
 from pipeline import change_items, local_runner, presets, skew
@@ -72,6 +73,30 @@ def test_report_has_every_promised_key(report):
         report["servable"]["signatures"]
     )
     assert report["seconds"]["Trainer"] > 0
+
+
+def categories(folder):
+    """Returns the categories of items, by id."""
+    table = pq.read_table(folder, columns=["item_id", "category"])
+    return dict(zip(*table.to_pydict().values(), strict=True))
+
+
+def test_missing_categories_were_filled_in_and_marked(shop, report):
+    said, truth = (
+        categories(shop.home / "data" / table)
+        for table in ("items", "ground_truth/items")
+    )
+    found = Catalogue(pathlib.Path(report["catalogue"]["path"])).items(said)
+    inferred = [i for i, item in found.items() if item.category_inferred]
+    lacking = [i for i, category in said.items() if category is None]
+    counts = report["counts"]["categories"]
+    assert counts["lacking"] == len(lacking) > 5
+    assert counts["filled"] == len(inferred) >= 5
+    assert set(inferred) <= set(lacking)
+    right = sum(found[i].category == truth[i] for i in inferred)
+    # With few items a leaf, the precision is not known well.
+    assert right >= 0.7 * len(inferred)
+    assert all(found[i].category == truth[i] for i in said.keys() - lacking)
 
 
 def test_model_learns_something_even_at_this_size(report):

@@ -67,6 +67,7 @@ def items(tagged=True):
             price=-1.0 if n == 7 else 10.0 * (n + 1),
             listed_at=START - 86_400 * n if n % 6 else 0,
             in_stock=1,
+            category_inferred=0,
         )
         for n in range(NUM_ITEMS)
     ]

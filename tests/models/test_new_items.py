@@ -40,6 +40,7 @@ def item(item_id, category="电脑/外设", brand="罗技", price=30.0, tags=())
         price=price,
         listed_at=START,
         in_stock=1,
+        category_inferred=0,
     )
 
 

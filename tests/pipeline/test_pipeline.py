@@ -43,3 +43,26 @@ def test_what_was_tuned_is_there_when_a_run_has_finished(tmp_path):
 def test_no_node_packs_tfx_for_workers_that_are_not_there():
     given = list(LOCAL_BEAM)
     assert dependency_utils.make_beam_dependency_flags(given) == given
+
+
+def test_models_read_the_items_that_categories_were_filled_in_for(tmp_path):
+    found = nodes(tmp_path)
+    names = list(found)
+    assert names.index("Catalogue") < names.index("ItemUnderstanding")
+    understood = found["ItemUnderstanding"].outputs["understood"]
+    for node, name in (
+        ("TextEmbedding", "catalogue"),
+        ("ItemTransform", "examples"),
+        ("Servable", "catalogue"),
+    ):
+        assert found[node].inputs[name] is understood, node
+    # The log wants the ids alone, and stays in the cache.
+    catalogue = found["Catalogue"].outputs["catalogue"]
+    assert found["BehaviorLog"].inputs["catalogue"] is catalogue
+
+
+def test_without_settings_categories_stay_as_they_are(tmp_path):
+    found = nodes(tmp_path, item_understanding=None)
+    assert "ItemUnderstanding" not in found
+    catalogue = found["Catalogue"].outputs["catalogue"]
+    assert found["Servable"].inputs["catalogue"] is catalogue

@@ -5,13 +5,11 @@ import pyarrow as pa
 import pytest
 
 import models  # noqa: F401
-from applications.understanding import classifier, network, store
+from applications.understanding import store
 from applications.understanding.reader import INFERRED, ItemReader
-from applications.understanding.settings import (
-    ClassifierSettings,
-    DuplicateSettings,
-)
+from applications.understanding.settings import DuplicateSettings
 from models.text.settings import TextSettings
+from models.understanding.settings import ClassifierSettings
 from schema.errors import DataError
 from schema.settings import SettingsError
 
@@ -111,31 +109,12 @@ def test_a_reader_of_something_else_is_replaced(reader, tmp_path):
     assert store.load(tmp_path / "none") is None
 
 
-def test_calibration_finds_the_head_that_knows():
-    labels = np.arange(60) % 3
-    knows = 2.0 * np.eye(3, dtype=np.float32)[labels]
-    guesses = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
-    words, meaning = network.calibrate((guesses, knows), labels)
-    assert words == 0
-    # Always right, so the more the better.
-    assert meaning == pytest.approx(8)
-
-
 def test_one_category_teaches_nothing():
     items = _items(3).slice(0, 3)
     with pytest.raises(DataError, match="1 categories"):
         ItemReader.learn(items, _encode, SETTINGS, DuplicateSettings())
 
 
-def test_the_description_is_encoded_where_there_is_no_title():
-    found = classifier.texts_to_encode(
-        pa.array(["鼠标", " "]), pa.array(["x", "键盘"])
-    )
-    assert found.to_pylist() == ["鼠标", "键盘"]
-
-
 def test_settings_name_what_is_wrong():
-    with pytest.raises(SettingsError, match="longest_ngram is 9"):
-        ClassifierSettings(longest_ngram=9)
     with pytest.raises(SettingsError, match="threshold is 2"):
         DuplicateSettings(threshold=2)

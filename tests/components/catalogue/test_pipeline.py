@@ -51,6 +51,7 @@ def test_an_item_keeps_what_is_known(tmp_path):
     _, items = _run(tmp_path, [row])
     assert items["i7"] == {name: [value] for name, value in row.items()} | {
         "tags": ["静音"],
+        "category_inferred": [0],
         "text": ["M330 静音 罗技 鼠标"],
     }
 
@@ -101,6 +102,7 @@ def test_missing_columns_become_unknown_and_fit_the_schema(tmp_path):
         "price": [-1.0],
         "listed_at": [0],
         "in_stock": [1],
+        "category_inferred": [0],
         "tags": [],
     }
 

@@ -5,7 +5,7 @@ import pathlib
 import pyarrow as pa
 import pytest
 
-from components.item_changes.merging import merge
+from components.item_changes.merging import keep_marks, merge
 from datasets.tables import conform
 from schema.errors import DataError
 from tests import small_shop
@@ -70,3 +70,22 @@ def test_unknown_values_stay_unknown():
 def test_items_that_are_not_there_are_named(item_id):
     with pytest.raises(DataError, match=r"row 1 .* an id that the shop has"):
         merged({"item_id": item_id}, catalogue())
+
+
+@pytest.mark.parametrize(
+    ("category", "inferred", "mark"),
+    [(None, 1, 1), (None, 0, 0), ("电脑/鼠标", 1, 0)],
+)
+def test_a_category_stays_inferred_until_somebody_says_it(
+    category, inferred, mark
+):
+    there = catalogue(category_inferred=[inferred])
+    given = pa.table(
+        {"item_id": ["i1"], "category": pa.array([category], pa.string())}
+    )
+    rows = pa.table({"item_id": ["i1"], "category_inferred": [0]})
+    found = keep_marks(rows, given, there)
+    assert found["category_inferred"].to_pylist() == [mark]
+    # Catalogues of older runs have no mark.
+    old = keep_marks(rows, given, catalogue())
+    assert old["category_inferred"].to_pylist() == [0]

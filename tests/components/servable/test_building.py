@@ -187,6 +187,9 @@ def test_recommends_the_best_of_the_model(shop, signatures):
     titles = answer["titles"].numpy()[0]
     assert titles[0].decode() == small_shop.TITLES[int(ids(answer)[0][1:])]
     assert answer["prices"].numpy()[0][0] == float(ids(answer)[0][1:])
+    assert answer["categories_inferred"].numpy()[0].tolist() == [
+        item_id in small_shop.INFERRED for item_id in ids(answer)
+    ]
 
 
 def test_leaves_out_excluded_seen_and_sold_out(signatures):

@@ -335,6 +335,25 @@ def finished(tmp_path, evaluation_dir):
                 "quarantined_by_reason": {"negative price": 8},
             },
         ),
+        understanding_report_dir=write_json(
+            tmp_path / "understanding_report",
+            "report.json",
+            {
+                "categories": {
+                    "known": 2_900,
+                    "lacking": 112,
+                    "filled": 97,
+                    "learned_from": 2_320,
+                    "leaves": 150,
+                    "wanted_precision": 0.9,
+                    "threshold": 0.53125,
+                    "held_out": 580,
+                    "accuracy": 0.871,
+                    "answered": 0.843,
+                    "precision": 0.912,
+                }
+            },
+        ),
         behavior_report_dir=write_json(
             tmp_path / "behavior_report", "report.json", behavior
         ),

@@ -218,3 +218,29 @@ def test_diverged_training_is_valid_json_and_still_drawn(finished):
     assert "NaN" not in source
     assert json.loads(source)["training"]["retrieval"][1]["loss"] is None
     read(finished)
+
+
+def test_filled_in_categories_are_counted_and_their_precision_told(finished):
+    build(finished)
+    facts, _, page = read(finished)
+    assert facts["counts"]["categories"]["filled"] == 97
+    for told in (
+        "112 items lack a category; 97 of them got one",
+        "right for 87.1%",
+        "at least 0.5312",
+        "84.3% of them, 91.2% of which are right (wanted: 90.0%)",
+    ):
+        assert told in page
+
+
+def test_what_kept_categories_from_being_told_is_said(finished, tmp_path):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    counts = {"known": 3, "lacking": 5, "filled": 0, "why_not": "too few"}
+    (folder / "report.json").write_text(json.dumps({"categories": counts}))
+    build(dataclasses.replace(finished, understanding_report_dir=str(folder)))
+    assert "5 items lack a category; 0 of them got one" in read(finished)[2]
+    counts["lacking"] = 0
+    (folder / "report.json").write_text(json.dumps({"categories": counts}))
+    build(dataclasses.replace(finished, understanding_report_dir=str(folder)))
+    assert "lack a category" not in read(finished)[2]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from components.catalogue.hashing import mix
+from models.hashing import mix
 
 # Stands between texts; not a character.
 _BORDER = np.uint32(0x110000)

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from applications.understanding import network, ngrams
-from applications.understanding.settings import ClassifierSettings
+from models.understanding import network, ngrams
+from models.understanding.settings import ClassifierSettings
 from schema.contract import CATEGORY_SEPARATOR
 from schema.errors import DataError
 
@@ -83,13 +83,27 @@ class LeafClassifier:
         Args:
           titles: string.
           descriptions: string; null where there is none.
-          vectors: float32 [items, d], of the titles.
+          vectors: float32 [items, d], of the titles; as wide as when it was
+            trained.
         """
         texts = _texts(
             titles, descriptions, self.scaling(vectors), self.settings
         )
         words, meaning = network.score(self.network, _read(texts, self.known))
         return self.strengths[0] * words + self.strengths[1] * meaning
+
+    def reads(
+        self, titles: pa.Array, descriptions: pa.Array
+    ) -> NDArray[np.bool_]:
+        """Returns bool [items], whether any n-gram of theirs was learned.
+
+        Args:
+          titles: string.
+          descriptions: string; null where there is none.
+        """
+        nothing = np.zeros((len(titles), 0), np.float32)
+        texts = _texts(titles, descriptions, nothing, self.settings)
+        return np.diff(self.known.read(texts.whole).starts) > 0
 
     def best(self, logits: NDArray[np.float32], k: int) -> Leaves:
         """Returns the k likeliest leaves of items.
@@ -136,7 +150,8 @@ def train(
       titles: string [items].
       descriptions: string [items].
       categories: string [items]; null or "" where not known.
-      vectors: float32 [items, d], of `texts_to_encode`.
+      vectors: float32 [items, d], of `texts_to_encode`; with d of 0
+        n-grams are all that is learned from.
       category_vectors: float32 [leaves, d], of `category_texts` of the
         distinct categories in ascending order.
       settings: How.

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from applications.understanding import ngrams
+from models.understanding import ngrams
 
 
 def _by_hand(text, longest):

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from applications.understanding.ngrams import Bags
-from applications.understanding.settings import ClassifierSettings
+from models.understanding.ngrams import Bags
+from models.understanding.settings import ClassifierSettings
 
 # How much each head's logits count, tried on items held out.
 _STRENGTHS = (0.0, *np.geomspace(0.25, 8.0, 16))
@@ -25,9 +25,11 @@ class LeafNetwork(tf.keras.Model):
     Args:
       num_ngrams: That it knows.
       num_classes: Leaves.
+      dimension: Of the vectors; with 0 there are none, and that head says
+        nothing.
     """
 
-    def __init__(self, num_ngrams: int, num_classes: int):
+    def __init__(self, num_ngrams: int, num_classes: int, dimension: int):
         super().__init__(name="leaf_network")
         self.ngrams = self.add_weight(
             name="ngrams", shape=[num_ngrams, num_classes], initializer="zeros"
@@ -35,9 +37,12 @@ class LeafNetwork(tf.keras.Model):
         self.bias = self.add_weight(
             name="bias", shape=[num_classes], initializer="zeros"
         )
+        self.reads_vectors = dimension > 0
         self.vectors = tf.keras.layers.Dense(
             num_classes, kernel_initializer="zeros", name="vectors"
         )
+        if self.reads_vectors:
+            self.vectors.build([None, dimension])
 
     def call(self, inputs: dict) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the logits of both heads, float32 [rows, classes].
@@ -53,6 +58,8 @@ class LeafNetwork(tf.keras.Model):
             [rows, self.ngrams.shape[0]],
         )
         summed = tf.sparse.sparse_dense_matmul(words, self.ngrams)
+        if not self.reads_vectors:
+            return summed + self.bias, tf.zeros_like(summed)
         return summed + self.bias, self.vectors(inputs["vectors"])
 
 
@@ -104,7 +111,8 @@ def fit(
     held = max(1, round(settings.validation_share * len(labels)))
     train, validation = order[held:], texts.take(order[:held])
     told = labels[order[:held]]
-    network = LeafNetwork(num_ngrams, num_classes)
+    dimension = texts.vectors.shape[1]
+    network = LeafNetwork(num_ngrams, num_classes, dimension)
     step = _step(network, tf.keras.optimizers.Adam(settings.learning_rate))
     best, weights, waited = np.inf, None, 0
     for _ in range(settings.max_epochs):

@@ -1,0 +1,1 @@
+"""What the catalogue leaves out of items and their words tell."""

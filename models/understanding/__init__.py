@@ -1,0 +1,1 @@
+"""What items are, told from their words: the leaf category."""
