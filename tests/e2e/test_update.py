@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -50,7 +51,7 @@ def next_day(shop):
     day = day.set_column(
         column, day.schema.field(column), pa.array(times[rows] + DAY)
     )
-    viewed = day.filter(pa.compute.equal(day["event_type"], "click"))
+    viewed = day.filter(pc.equal(day["event_type"], "click"))
     column = viewed.schema.get_field_index("item_id")
     # Half of those who clicked on anything also click on the new item.
     new = viewed.slice(0, len(viewed) // 2)
