@@ -112,8 +112,9 @@ def overview(facts: dict) -> dict:
     Returns:
       `metrics`, the columns; and `systems`, a list of rows: `name`, `title`,
       `command` that measures it, `measured`, and of what was measured `at`
-      (the cut-off of its lists, None without one), `figures` by metric and
-      `without`, why the other metrics have none.
+      (the cut-off of its lists, None without one), `figures` by metric, `of`,
+      what a figure is of where the system has several, and `without`, why the
+      other metrics have none.
     """
     preset = facts.get("preset", "")
     rows = [*_of_the_run(facts, f"daogou run --preset {preset}")]
@@ -175,12 +176,15 @@ def _of_the_run(facts: dict, command: str) -> Iterator[dict]:
 def _recorded(name: str, system: dict) -> dict:
     """Makes the row of a system of what was recorded of it."""
     figures: dict[str, float | None] = {}
+    parts: dict[str, str] = {}
     at = None
     for figure in system["figures"]:
         metric = figure.get("column", "")
         if not metric or metric in figures:
             continue
         figures[metric] = figure["values"][OURS]
+        if part := figure["part"]:
+            parts[metric] = f"{figure['metric']}: {part}"
         if cut := _AT.search(figure["metric"]):
             at = int(cut[1])
     return {
@@ -190,6 +194,7 @@ def _recorded(name: str, system: dict) -> dict:
         **_measured(
             figures, SYSTEMS[name].without if name in SYSTEMS else {}, at
         ),
+        "of": parts,
     }
 
 
@@ -254,7 +259,10 @@ def overview_section(facts: dict) -> str:
 
 def _cell(row, metric, notes):
     if metric in row["figures"]:
-        return number(row["figures"][metric])
+        shown = number(row["figures"][metric])
+        if part := row.get("of", {}).get(metric):
+            return f'<span title="{escape(part)}">{shown}</span>'
+        return shown
     reason = row["without"][metric]
     place = notes.setdefault(reason, len(notes) + 1)
     return f"–<sup>{place}</sup>"

@@ -123,6 +123,9 @@ def test_lists_fill_the_table_at_their_cut_off(report):
     row = row_of(report, "campaigns")
     # Of two figures of one column the first counts.
     assert row["figures"] == {"recall": 0.6, "ndcg": 0.5}
+    assert row["of"] == {"recall": "recall@3: log", "ndcg": "ndcg@3: log"}
+    page = report.with_suffix(".html").read_text("utf-8")
+    assert '<td><span title="recall@3: log">0.6000</span></td>' in page
     assert row["at"] == 3
     assert "the command measures it" in row["without"]["auc"]
 

@@ -1,6 +1,9 @@
+import types
+
 import numpy as np
 import pytest
 
+from benchmarks.personal_search import comparison
 from benchmarks.personal_search.comparison import ndcg, true_ndcg
 from benchmarks.personal_search.methods import Popular
 from benchmarks.personal_search.searches import find_searches
@@ -69,6 +72,29 @@ def test_ndcg_by_hand():
     )
     assert values.tolist() == pytest.approx(
         [(worth[0] + worth[2]) / (worth[0] + worth[1]), worth[9], 0, 0]
+    )
+
+
+def test_lists_by_hand():
+    items = types.SimpleNamespace(item_ids=[b"a", b"b", b"c", b"d"])
+    vectors = np.array([[1, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    told = comparison._of_lists(
+        # An item that came after the training counts, but has no vector.
+        [["a", "b"], ["c", "new"]],
+        [frozenset("bd"), frozenset({"new"})],
+        items,
+        vectors,
+    )
+    second = 1 / np.log2(3)
+    assert told == pytest.approx(
+        {
+            "precision@10": 1 / 10,
+            "recall@10": (1 / 2 + 1) / 2,
+            "f1@10": (2 / 12 + 2 / 11) / 2,
+            "ndcg@10": (second / (1 + second) + second) / 2,
+            "coverage@10": 3 / 4,
+            "diversity@10": 1.0,
+        }
     )
 
 
