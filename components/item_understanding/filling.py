@@ -103,7 +103,7 @@ def _learn(known, counts, settings):
         return None, {"why_not": "the items have one category in all"}
     measured = teller.certainty
     return teller, {
-        "learned_from": len(known) - measured.asked,
+        "learned_from": len(known),
         "leaves": len(teller.leaves.categories),
         "wanted_precision": settings.precision,
         "threshold": None
