@@ -79,6 +79,19 @@ def kubeflow() -> None:
     metavar="FILE",
     help="YAML of machines, secrets, volumes, retries and Beam options.",
 )
+@click.option(
+    "--updates/--no-updates",
+    default=False,
+    show_default=True,
+    help="Whether each run goes on with the version that the last one pushed; "
+    "adds the parameters warm_start and span.",
+)
+@click.option(
+    "--allow-drift",
+    is_flag=True,
+    help="With --updates, lets what is new differ from the time before it by "
+    "more than the schema allows.",
+)
 @click.pass_obj
 def compile_spec(
     session: "Session",
@@ -91,6 +104,8 @@ def compile_spec(
     serving: str,
     tables: tuple[str, ...],
     cluster_file: pathlib.Path | None,
+    updates: bool,
+    allow_drift: bool,
 ) -> None:
     """Write the pipeline spec to a file; needs no cluster."""
     chosen = tuple(name for name in TABLES if name in (tables or TABLES))
@@ -116,14 +131,34 @@ def compile_spec(
             serving=serving,
             tables=chosen,
             cluster=cluster,
+            updates=updates,
+            allow_drift=allow_drift,
         )
     click.echo(f"wrote {output}")
     click.echo(f"copy {schemas}/ to {root}/schema")
 
 
+def _values(parameters):
+    """Reads NAME=VALUE."""
+    for given in parameters:
+        if not given.partition("=")[1]:
+            raise click.BadParameter(
+                f"{given!r} has no =; allowed: NAME=VALUE",
+                param_hint="--parameter",
+            )
+    return dict(given.split("=", 1) for given in parameters)
+
+
 def _server(command):
     """Adds the options that say where Kubeflow Pipelines answers."""
     for option in (
+        click.option(
+            "--parameter",
+            "parameters",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Of the pipeline, as in span=2026-11-23; may be repeated.",
+        ),
         click.option(
             "--service-account",
             default="",
@@ -173,13 +208,19 @@ def _server(command):
 @_server
 @click.pass_obj
 def submit(
-    session: "Session", *, spec: pathlib.Path, name: str, **given: str
+    session: "Session",
+    *,
+    spec: pathlib.Path,
+    name: str,
+    parameters: tuple[str, ...],
+    **given: str,
 ) -> None:
     """Start one run of a compiled FILE."""
+    values = _values(parameters)
     with libraries_hushed(show=session.debug):
         from pipeline.kubeflow import client
 
-        run_id = client.submit(client.Server(**given), spec, name)
+        run_id = client.submit(client.Server(**given), spec, name, values)
     click.echo(f"run {run_id}")
 
 
@@ -203,11 +244,15 @@ def schedule(
     spec: pathlib.Path,
     name: str,
     cron: str,
+    parameters: tuple[str, ...],
     **given: str,
 ) -> None:
     """Run a compiled FILE again and again."""
+    values = _values(parameters)
     with libraries_hushed(show=session.debug):
         from pipeline.kubeflow import client
 
-        recurring = client.schedule(client.Server(**given), spec, name, cron)
+        recurring = client.schedule(
+            client.Server(**given), spec, name, cron, values
+        )
     click.echo(f"recurring run {recurring}")

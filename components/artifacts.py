@@ -44,6 +44,12 @@ class RetrievalEvaluation(artifact.Artifact):
     TYPE_NAME = "components.RetrievalEvaluation"
 
 
+class UpdatePlan(artifact.Artifact):
+    """Which version training goes on with, and what is new since."""
+
+    TYPE_NAME = "components.UpdatePlan"
+
+
 class ServingReport(artifact.Artifact):
     """Signatures that a fresh process called, with their latency."""
 

@@ -161,6 +161,14 @@ class TrainingSettings(Settings):
       strategy: What trains: `default`, one device; `mirrored`, all GPUs of
         this machine; `multi_worker`, several machines, as `TF_CONFIG` says;
         `tpu`. Batches are of all devices together, and each takes its part.
+      own_files: Whether each worker of `multi_worker` draws its batches from
+        files of its own, of which it reads no others while it trains; with
+        fewer files than workers, from examples of its own. Otherwise all draw
+        the same batches, and each takes its part of them.
+      files_side_by_side: Files of examples that are read at the same time;
+        the order of examples depends on it where there are several; >= 1.
+      keep_sequences: Whether sequences stay in memory, parsed. Otherwise each
+        pass reads and parses the files anew, for logs that do not fit.
       seed: Of everything random.
     """
 
@@ -192,6 +200,9 @@ class TrainingSettings(Settings):
     table_megabytes: int = 1024
     checkpoint_every: int = 0
     strategy: str = "default"
+    own_files: bool = False
+    files_side_by_side: int = 4
+    keep_sequences: bool = True
     seed: int = 20
 
     def __post_init__(self):
@@ -213,6 +224,7 @@ class TrainingSettings(Settings):
             "decay_steps",
             "sampled_negatives",
             "table_megabytes",
+            "files_side_by_side",
         ):
             self.check(field, getattr(self, field) >= 1, ">= 1")
         for field in (
@@ -243,6 +255,11 @@ class TrainingSettings(Settings):
             self.check(
                 field, getattr(self, field) in allowed, ", ".join(allowed)
             )
+        self.check(
+            "own_files",
+            self.strategy == "multi_worker" or not self.own_files,
+            f"False with the strategy {self.strategy}",
+        )
         self.check(
             "jit_compile",
             self.strategy == "default" or not self.jit_compile,

@@ -12,13 +12,24 @@ import tempfile
 
 import yaml
 
+from components.update_plan.settings import PlanSettings
 from pipeline import presets
 from pipeline.kubeflow.cluster import Cluster
-from pipeline.kubeflow.spec import add_cluster, platform_spec
+from pipeline.kubeflow.spec import (
+    add_cluster,
+    never_cache,
+    optional_parameters,
+    platform_spec,
+)
 from pipeline.places import Places
 from pipeline.schemas import write_schemas
+from pipeline.update import PlannedUpdate
 from schema.contract import TABLES
 from schema.errors import DataError
+
+# What a run of a pipeline that updates may be told: which version to go on
+# with, and which file of events is new. Empty, it finds both.
+PARAMETERS = ("warm_start", "span")
 
 
 def compile_pipeline(
@@ -31,6 +42,8 @@ def compile_pipeline(
     serving: str,
     tables: tuple[str, ...] = tuple(TABLES),
     cluster: Cluster | None = None,
+    updates: bool = False,
+    allow_drift: bool = False,
 ) -> pathlib.Path:
     """Writes the pipeline spec, and the schemas that belong at its root.
 
@@ -43,6 +56,10 @@ def compile_pipeline(
       serving: TF Serving's base path of the model.
       tables: Which tables the data folder has.
       cluster: What its nodes get; the defaults of `Cluster` if None.
+      updates: Whether each run goes on with the version that the last one
+        pushed. The pipeline then has the parameters `PARAMETERS`.
+      allow_drift: Whether what is new may differ from the time before it by
+        more than the schema allows.
 
     Returns:
       The folder of the schema files, to be copied to `<root>/schema`.
@@ -82,7 +99,10 @@ def compile_pipeline(
             output_filename=output.name,
         ).run(
             create_pipeline(
-                config, places, beam_args=cluster.beam_args or LOCAL_BEAM
+                config,
+                places,
+                beam_args=cluster.beam_args or LOCAL_BEAM,
+                update=_planned(config, root, allow_drift) if updates else None,
             )
         )
         job = yaml.safe_load(
@@ -94,8 +114,29 @@ def compile_pipeline(
     return schemas
 
 
+def _planned(config, root, allow_drift):
+    """Returns how a node finds the last version, with two parameters."""
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    warm_start, span = (
+        RuntimeParameter(name=name, ptype=str, default="")
+        for name in PARAMETERS
+    )
+    return PlannedUpdate(
+        records_dir=f"{root}/versions",
+        plan=PlanSettings(
+            positive_event_types=config.behavior_log.positive_event_types,
+            allow_drift=allow_drift,
+        ),
+        warm_start=warm_start,
+        span=span,
+    )
+
+
 def _write(output, job, cluster):
     spec = job.get("pipelineSpec", job)
+    never_cache(spec)
+    optional_parameters(spec)
     add_cluster(spec, cluster)
     platform = platform_spec(spec, cluster)
     if output.suffix == ".json":

@@ -26,11 +26,12 @@ from components.serving_validator.component import ServingValidator
 from components.text_embedding.component import TextEmbedding
 from components.trainer.component import RecommenderTrainer
 from components.tuner.component import RecommenderTuner
+from components.update_plan.component import PlanUpdate, RecordVersion
 from pipeline.code_digest import code_digest
 from pipeline.configs import PipelineConfig
 from pipeline.places import Places
 from pipeline.schemas import schema_files
-from pipeline.update import Update
+from pipeline.update import PlannedUpdate, Update
 
 # What each Transform transforms; the first is what it learns from.
 SPLITS = {
@@ -54,7 +55,7 @@ def create_pipeline(
     *,
     beam_args: Sequence[str] = LOCAL_BEAM,
     enable_cache: bool = True,
-    update: Update | None = None,
+    update: Update | PlannedUpdate | None = None,
 ) -> tfx.dsl.Pipeline:
     """Returns the whole pipeline, from raw tables to a pushed version.
 
@@ -64,8 +65,11 @@ def create_pipeline(
       beam_args: Options of the Beam runner.
       enable_cache: Whether nodes whose inputs, settings and code have not
         changed reuse what they made before.
-      update: The version that training goes on with; None trains anew.
+      update: The version that training goes on with, or how a node of the
+        pipeline finds it; None trains anew.
     """
+    planned = update if isinstance(update, PlannedUpdate) else None
+    given = update if isinstance(update, Update) else None
     nodes: list[base_component.BaseComponent] = []
     schemas = {
         table: f"{places.schema_dir}/{name}"
@@ -78,11 +82,15 @@ def create_pipeline(
         tables[table] = ingest.outputs["examples"]
         anomalies[table] = checks[-1].outputs["anomalies"]
         nodes += [ingest, *checks]
+    plan = _plan(planned, places)
+    told = {"plan": plan.outputs["plan"]} if plan else {}
     data_gate = DataGate(
         **anomalies,
+        **told,
         settings=config.data_gate.to_json(),
         code_digest=code_digest("components.data_gate.component"),
-        compared=_compared(update, schemas),
+        compared=_compared(given, schemas),
+        events_schema=schemas["events"] if plan else "",
     )
     catalogue = Catalogue(
         items=tables["items"],
@@ -96,6 +104,7 @@ def create_pipeline(
         events=tables["events"],
         catalogue=catalogue.outputs["catalogue"],
         **_if_there(tables, "users"),
+        **told,
         settings=config.behavior_log.to_json(),
         code_digest=code_digest("components.behavior_log.component"),
     )
@@ -130,7 +139,8 @@ def create_pipeline(
             "code_digest": code_digest("models.training.trainer"),
             **_update_settings(update),
         },
-        warm_start=update.warm_start if update else None,
+        warm_start=given.warm_start if given else None,
+        update_plan=plan.outputs["plan"] if plan else None,
         hyperparameters=tuner.outputs["best_hyperparameters"]
         if tuner
         else None,
@@ -149,7 +159,8 @@ def create_pipeline(
         examples=behavior.outputs["examples"],
         settings=config.retrieval_evaluation.to_json(),
         code_digest=code_digest("components.retrieval_evaluator.component"),
-        last_version=update.last_version if update else "",
+        **told,
+        last_version=given.last_version if given else "",
     )
     index = ItemIndex(
         model=model,
@@ -188,11 +199,23 @@ def create_pipeline(
             )
         ),
     )
+    nodes += [plan] if plan else []
     nodes += [data_gate, catalogue, *understanding, behavior, text]
     nodes += [item_schema, item_transform, behavior_schema, behavior_transform]
     nodes += [tuner] if tuner else []
     nodes += [trainer, evaluator, retrieval, index, servable, validator]
     nodes += [gate, pusher]
+    if planned and plan:
+        nodes.append(
+            RecordVersion(
+                pushed_model=pusher.outputs["pushed_model"],
+                model=model,
+                model_run=trainer.outputs["model_run"],
+                plan=plan.outputs["plan"],
+                records_dir=planned.records_dir,
+                code_digest=code_digest("components.update_plan.component"),
+            )
+        )
     return tfx.dsl.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=places.pipeline_root,
@@ -206,6 +229,20 @@ def create_pipeline(
             else None
         ),
         beam_pipeline_args=list(beam_args),
+    )
+
+
+def _plan(planned, places):
+    """Returns the node that finds the last version, if one is to."""
+    if planned is None:
+        return None
+    return PlanUpdate(
+        data_dir=places.data_dir,
+        records_dir=planned.records_dir,
+        warm_start=planned.warm_start,
+        span=planned.span,
+        settings=planned.plan.to_json(),
+        code_digest=code_digest("components.update_plan.component"),
     )
 
 

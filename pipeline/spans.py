@@ -16,18 +16,18 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from components.update_plan import times
 from datasets.tables import conform, write_table
 from schema.contract import TABLES
 from schema.errors import DataError
 from schema.settings import Settings
 
 JOURNAL = "spans.json"
-DAY_SECONDS = 86_400
+DAY_SECONDS = times.DAY_SECONDS
 _KEYS = {"items": "item_id", "users": "user_id", "campaigns": "campaign_id"}
 _EVENTS = "events"
 
@@ -134,18 +134,8 @@ def add_span(
     """
     events = conform(tables[_EVENTS], _EVENTS)
     newest = _newest(data_dir)
-    times = _times(events)
-    if not len(times):
-        raise DataError("the span has no event with a timestamp")
-    oldest = newest - settings.late_days * DAY_SECONDS
-    if too_old := int((times < oldest).sum()):
-        raise DataError(
-            f"{too_old} of {events.num_rows} events happened before "
-            f"{int(oldest)}, {settings.late_days:g} days before the newest "
-            f"event of the log ({newest}); allowed: none, or more late days"
-        )
-    is_late = times <= newest
-    fresh = times[~is_late] if not is_late.all() else times
+    happened = times.event_times(events)
+    times.refuse_old(happened, newest, settings.late_days)
     work = data_dir.with_name(f".{data_dir.name}.new")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(data_dir, work, copy_function=_link)
@@ -155,13 +145,13 @@ def add_span(
     added, replaced = {}, {}
     for table in (t for t in TABLES if t in tables and t != _EVENTS):
         added[table], replaced[table] = _merge(work, table, tables[table])
-    last = max(newest, int(times.max()))
+    last = max(newest, int(happened.max()))
     span = Span(
         name=name,
-        first=int(fresh.min()),
-        last=int(times.max()),
+        first=times.begin_of(happened, newest),
+        last=int(happened.max()),
         events=events.num_rows,
-        late=int(is_late.sum()),
+        late=int((happened <= newest).sum()),
         dropped=_drop_before(work, last, settings.keep_days),
         added=added,
         replaced=replaced,
@@ -205,20 +195,15 @@ def write_neighbours(
     Returns:
       Both paths; a span shorter than a day is held against a day.
     """
-    long = max(span.last + 1 - span.first, DAY_SECONDS)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, first, end in (
-        ("span", span.first, span.last + 1),
-        ("before", span.first - long, span.first),
-    ):
-        found = pa.concat_tables(
-            _within(conform(pq.read_table(file), _EVENTS), first, end)
-            for file in _event_files(data_dir)
-        )
-        paths.append(folder / f"{name}.parquet")
-        pq.write_table(found, paths[-1])
-    return paths[0], paths[1]
+    events = (
+        conform(pq.read_table(file), _EVENTS) for file in _event_files(data_dir)
+    )
+    now, before = times.span_and_before(events, span.first, span.last)
+    paths = folder / "span.parquet", folder / "before.parquet"
+    for table, path in zip((now, before), paths, strict=True):
+        pq.write_table(table, path)
+    return paths
 
 
 def split_time(
@@ -235,17 +220,7 @@ def split_time(
     Raises:
       DataError: The span has fewer than two times of targets.
     """
-    chosen = pc.is_in(events["event_type"], pa.array(types))
-    times = _times(events.filter(chosen))
-    times = times[times >= span.first]
-    if len(np.unique(times)) < 2:
-        raise DataError(
-            f"the span has {len(times)} events of {', '.join(types)} that are "
-            "not late; at least two at different times are needed, some to "
-            "learn from and some to evaluate with"
-        )
-    split = int(np.quantile(times, 1 - share, method="higher"))
-    return split if (times < split).any() else int(np.unique(times)[1])
+    return times.evaluation_begins(events, span.first, types, share)
 
 
 def _before(data_dir):
@@ -264,25 +239,13 @@ def _event_files(data_dir):
     return sorted((data_dir / _EVENTS).glob("*.parquet"))
 
 
-def _times(events):
-    times = events["timestamp"].drop_null().to_numpy()
-    return times[times > 0]
-
-
 def _newest(data_dir):
     """Returns the newest time; statistics of row groups say it."""
     newest = 0
     for file in _event_files(data_dir):
-        times = _times(pq.read_table(file, columns=["timestamp"]))
-        newest = max(newest, int(times.max(initial=0)))
+        found = times.event_times(pq.read_table(file, columns=["timestamp"]))
+        newest = max(newest, int(found.max(initial=0)))
     return newest
-
-
-def _within(events, first, end):
-    times = pc.fill_null(events["timestamp"], -1)
-    return events.filter(
-        pc.and_(pc.greater_equal(times, first), pc.less(times, end))
-    )
 
 
 def _merge(data_dir, table, given):
@@ -309,8 +272,8 @@ def _drop_before(data_dir, newest, keep_days):
     for file in _event_files(data_dir):
         events = pq.read_table(file)
         # Rows without a time are for the pipeline to judge and count.
-        times = pc.fill_null(events["timestamp"], newest)
-        kept = events.filter(pc.greater_equal(times, first))
+        happened = pc.fill_null(events["timestamp"], newest)
+        kept = events.filter(pc.greater_equal(happened, first))
         dropped += events.num_rows - kept.num_rows
         if kept.num_rows == events.num_rows:
             continue

@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 
+from components.update_plan.settings import PlanSettings
 from models.training.update_settings import UpdateSettings
 
 if typing.TYPE_CHECKING:
@@ -33,3 +34,24 @@ class Update:
     split_timestamp: int = 0
     span: str = ""
     before: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlannedUpdate:
+    """An update whose version and span a node finds when the pipeline runs.
+
+    Attributes:
+      records_dir: Where each run leaves word of the version that it pushed.
+      plan: What a span may hold.
+      settings: How much is learned.
+      warm_start: `model_run` of the version to go on with; empty finds the
+        newest one that was pushed, `anew` begins without one.
+      span: Name of the file of events that is new; empty takes all that have
+        come since.
+    """
+
+    records_dir: str
+    plan: PlanSettings
+    settings: UpdateSettings = dataclasses.field(default_factory=UpdateSettings)
+    warm_start: "str | RuntimeParameter" = ""
+    span: "str | RuntimeParameter" = ""

@@ -43,6 +43,7 @@ class Launcher:
         spec_file: pathlib.Path,
         root: pathlib.Path,
         environment: dict[str, str],
+        parameters: dict[str, str] | None = None,
     ):
         """Reads a spec.
 
@@ -50,12 +51,24 @@ class Launcher:
           spec_file: Of schema 2.0 (JSON) or 2.1 (YAML).
           root: Pipeline root; each output has a place of its own below.
           environment: Of the containers.
+          parameters: Of the pipeline; its defaults otherwise.
+
+        Raises:
+          ValueError: The pipeline has no such parameter.
         """
         # Behind the spec may stand what Kubernetes alone reads.
         spec, *_ = yaml.safe_load_all(spec_file.read_text(encoding="utf-8"))
         self._spec = spec.get("pipelineSpec", spec)
         self._root = root
         self._environment = environment
+        known = self._spec["root"].get("inputDefinitions", {})
+        self._parameters = {
+            name: about["defaultValue"]
+            for name, about in known.get("parameters", {}).items()
+        }
+        if unknown := set(parameters or {}) - set(self._parameters):
+            raise ValueError(f"no such parameters: {unknown}")
+        self._parameters |= parameters or {}
         self._tasks = self._spec["root"]["dag"]["tasks"]
         self.tasks = _in_order(self._tasks)
         self.artifacts: dict[tuple[str, str], dict] = {}
@@ -106,7 +119,9 @@ class Launcher:
         task = self._tasks[name]
         inputs = task.get("inputs", {})
         parameters = {
-            key: value["runtimeValue"]["constant"]
+            key: self._parameters[value["componentInputParameter"]]
+            if "componentInputParameter" in value
+            else value["runtimeValue"]["constant"]
             for key, value in inputs.get("parameters", {}).items()
         }
         artifacts = {

@@ -169,13 +169,14 @@ def _servables(folder: pathlib.Path, options: Options) -> dict[str, _Servable]:
             raise DataError(f"{path} has no warm-up request to recommend")
         servables[name] = _Servable(
             path=path,
-            requests=[_request(name, signature, one) for one in inputs],
+            requests=[request_of(name, signature, one) for one in inputs],
         )
     made_up.write_config(folder, servables)
     return servables
 
 
-def _request(model: str, signature: str, inputs: dict) -> bytes:
+def request_of(model: str, signature: str, inputs: dict) -> bytes:
+    """Returns a serialised PredictRequest of a signature's inputs."""
     request = protos.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = signature

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "index": "cli.bench.index:index",
     "items": "cli.bench.items:items",
     "training": "cli.bench.training:training",
+    "scaling": "cli.bench.scaling:scaling",
     "servable": "cli.bench.servable:servable",
     "explanations": "cli.bench.explanations:explanations",
     "server": "cli.bench.server:server",

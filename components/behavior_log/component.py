@@ -8,13 +8,19 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from components.artifacts import DataReport, Queries, UserHistories
+from components.artifacts import (
+    DataReport,
+    Queries,
+    UpdatePlan,
+    UserHistories,
+)
 from components.behavior_log.pipeline import (
     BehaviorLogPaths,
     run_behavior_log,
 )
-from components.behavior_log.settings import BehaviorLogSettings
+from components.behavior_log.settings import BehaviorLogSettings, split_by
 from components.behavior_log.stages import SPLITS
+from components.update_plan.plan import Plan
 
 InputArtifact = tfx.dsl.components.InputArtifact
 OutputArtifact = tfx.dsl.components.OutputArtifact
@@ -32,10 +38,17 @@ def BehaviorLog(  # noqa: N802, PLR0917
     settings: Parameter[str],
     code_digest: Parameter[str],
     users: InputArtifact[Examples] = None,
+    plan: InputArtifact[UpdatePlan] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Makes examples of the log; see `run_behavior_log`."""
+    """Makes examples of the log; see `run_behavior_log`.
+
+    An update's plan says from when on events evaluate.
+    """
     del code_digest  # Only there to be part of the cache key.
+    rules = BehaviorLogSettings.from_json(settings)
+    if plan:
+        rules = split_by(rules, Plan.read(plan.uri).split_timestamp)
     options = beam_pipeline.options
     run_behavior_log(
         BehaviorLogPaths(
@@ -47,7 +60,7 @@ def BehaviorLog(  # noqa: N802, PLR0917
             queries=queries.uri,
             report=report.uri,
         ),
-        BehaviorLogSettings.from_json(settings),
+        rules,
         lambda: beam.Pipeline(options=options),
     )
     examples.split_names = artifact_utils.encode_split_names(list(SPLITS))

@@ -108,7 +108,7 @@ def _run(paths, settings, make_pipeline, key, work):
             name: pipeline
             | f"Files[{name}]"
             >> beam.Create(
-                list(enumerate(tables.example_files(uri) if uri else [])),
+                list(enumerate(tables.ingested_files(uri) if uri else [])),
                 reshuffle=True,
             )
             | f"Clean[{name}]" >> beam.ParDo(reader(work, settings, key))

@@ -123,3 +123,12 @@ class BehaviorLogSettings(Settings):
             "seed",
         ):
             self.check(field, getattr(self, field) >= 0, "at least 0")
+
+
+def split_by(
+    settings: BehaviorLogSettings, timestamp: int
+) -> BehaviorLogSettings:
+    """Returns settings that split at a time; as they are for 0."""
+    if not timestamp:
+        return settings
+    return dataclasses.replace(settings, split_timestamp=timestamp)

@@ -164,7 +164,7 @@ def run_catalogue(
     Raises:
       DataError: There are no items, or none is good; the report is written.
     """
-    files = tables.example_files(paths.items)
+    files = tables.ingested_files(paths.items)
     work = f"{paths.report}/work"
     tf.io.gfile.makedirs(work)
     with make_pipeline() as pipeline:

@@ -19,6 +19,8 @@ from apache_beam.io.filesystems import FileSystems
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.tfxio import dataset_options, tf_example_record
 
+from models import shards
+
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
@@ -28,6 +30,19 @@ def example_files(uri: str) -> list[str]:
     A table is wanted whole, into whatever splits its ExampleGen cut it.
     """
     return sorted(tf.io.gfile.glob(f"{uri}/Split-*/*"))
+
+
+def ingested_files(uri: str) -> list[str]:
+    """Lists the files that an ExampleGen wrote.
+
+    Our own nodes write none for a shard without rows; Beam writes all.
+
+    Raises:
+      DataError: One of the numbered files is missing.
+    """
+    files = example_files(uri)
+    shards.check_complete(files)
+    return files
 
 
 def source_of(table: str, path: str) -> str:
@@ -40,7 +55,11 @@ def read_examples(path: str, batch_size: int) -> Iterator[pa.RecordBatch]:
 
     Columns are `large_list`s with the types found in the batch, as no schema
     is given: a CSV's guessed types are the reader's business.
+
+    Raises:
+      DataError: The file is damaged or was written by half.
     """
+    shards.check_whole([path])
     source = tf_example_record.TFExampleRecord(
         [path], telemetry_descriptors=["daogou"]
     )

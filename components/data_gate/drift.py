@@ -22,6 +22,7 @@ from tensorflow_metadata.proto.v0 import (
 
 from components.catalogue.tables import list_columns
 from components.data_gate.gate import Anomaly, errors_of
+from components.update_plan.plan import Plan
 
 # So many rows say enough of a distribution.
 _MOST_ROWS = 1_000_000
@@ -51,6 +52,25 @@ class Compared:
     def from_json(cls, text: str) -> "list[Compared]":
         """Reads a list of them, as the node's parameter has it."""
         return [cls(**given) for given in json.loads(text)]
+
+    @classmethod
+    def of_plan(cls, plan: Plan, schema: str) -> "list[Compared]":
+        """Returns what a plan says is new, and the time before it.
+
+        Args:
+          plan: Of an update.
+          schema: Of the events, as text.
+        """
+        if not plan.span:
+            return []
+        return [
+            cls(
+                table="events",
+                span=plan.span,
+                before=plan.before,
+                schema=schema,
+            )
+        ]
 
 
 def drift(compared: Compared) -> Iterator[Anomaly]:

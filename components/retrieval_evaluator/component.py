@@ -4,9 +4,10 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
-from components.artifacts import RetrievalEvaluation
+from components.artifacts import RetrievalEvaluation, UpdatePlan
 from components.retrieval_evaluator.evaluator import run_evaluation
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
+from components.update_plan.plan import Plan
 
 InputArtifact = tfx.dsl.components.InputArtifact
 OutputArtifact = tfx.dsl.components.OutputArtifact
@@ -20,6 +21,7 @@ def RetrievalEvaluator(  # noqa: N802, PLR0917
     evaluation: OutputArtifact[RetrievalEvaluation],
     settings: Parameter[str],
     code_digest: Parameter[str],
+    plan: InputArtifact[UpdatePlan] = None,
     last_version: Parameter[str] = "",
 ):
     """Ranks the whole catalogue for held-out queries; see `run_evaluation`.
@@ -30,6 +32,7 @@ def RetrievalEvaluator(  # noqa: N802, PLR0917
       evaluation: Metrics of the model beside its baselines.
       settings: `RetrievalEvaluationSettings` as JSON.
       code_digest: Hash of the source, part of the cache key.
+      plan: Names the last version, where it is found when the pipeline runs.
       last_version: SavedModel of the version that training went on with, or
         nothing.
     """
@@ -39,5 +42,5 @@ def RetrievalEvaluator(  # noqa: N802, PLR0917
         examples.uri,
         evaluation.uri,
         RetrievalEvaluationSettings.from_json(settings),
-        last_version,
+        Plan.read(plan.uri).last_version if plan else last_version,
     )

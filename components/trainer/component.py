@@ -13,10 +13,12 @@ from tfx.types import standard_component_specs as specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
-from components.artifacts import TextVectors
+from components.artifacts import TextVectors, UpdatePlan
+from components.update_plan.plan import Plan
 
 # Parameter and key of `custom_config`: the last version's `model_run`.
 WARM_START_KEY = "warm_start"
+UPDATE_PLAN_KEY = "update_plan"
 ITEM_TRANSFORM_GRAPH_KEY = "item_transform_graph"
 TRANSFORMED_ITEMS_KEY = "transformed_items"
 TEXT_VECTORS_KEY = "text_vectors"
@@ -53,7 +55,11 @@ def folders_of(input_dict: dict[str, list[types.Artifact]]) -> dict[str, str]:
 class RecommenderTrainerSpec(specs.TrainerSpec):
     """The Trainer's specification with three more inputs and a path."""
 
-    INPUTS = {**specs.TrainerSpec.INPUTS, **INPUTS}
+    INPUTS = {
+        **specs.TrainerSpec.INPUTS,
+        **INPUTS,
+        UPDATE_PLAN_KEY: ChannelParameter(type=UpdatePlan, optional=True),
+    }
     PARAMETERS = {
         **specs.TrainerSpec.PARAMETERS,
         WARM_START_KEY: ExecutionParameter(type=str, optional=True),
@@ -69,10 +75,12 @@ class RecommenderTrainerExecutor(executor.GenericExecutor):
             **(fn_args.custom_config or {}),
             **folders_of(input_dict),
         }
-        if exec_properties.get(WARM_START_KEY):
-            fn_args.custom_config[WARM_START_KEY] = exec_properties[
-                WARM_START_KEY
-            ]
+        last = exec_properties.get(WARM_START_KEY)
+        if input_dict.get(UPDATE_PLAN_KEY):
+            [plan] = input_dict[UPDATE_PLAN_KEY]
+            last = Plan.read(plan.uri).warm_start
+        if last:
+            fn_args.custom_config[WARM_START_KEY] = last
         return fn_args
 
 
@@ -95,6 +103,8 @@ class RecommenderTrainer(Trainer):
         on with, or a runtime parameter of one; None trains anew. A path and
         no input, so that no Resolver is needed, which open-source Kubeflow
         Pipelines cannot run.
+      update_plan: `UpdatePlan` that names that folder, where it is found when
+        the pipeline runs; in the place of `warm_start`.
       train_args: As the Trainer has it.
       eval_args: As the Trainer has it.
     """
@@ -114,6 +124,7 @@ class RecommenderTrainer(Trainer):
         custom_config: dict[str, Any],
         hyperparameters: types.BaseChannel | None = None,
         warm_start: str | data_types.RuntimeParameter | None = None,
+        update_plan: types.BaseChannel | None = None,
         train_args: trainer_pb2.TrainArgs | None = None,
         eval_args: trainer_pb2.EvalArgs | None = None,
     ):
@@ -127,6 +138,7 @@ class RecommenderTrainer(Trainer):
             hyperparameters=hyperparameters,
             custom_config=json_utils.dumps(custom_config),
             warm_start=warm_start,
+            update_plan=update_plan,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
             model=types.Channel(type=standard_artifacts.Model),

@@ -57,6 +57,7 @@ def catch_up(
     first: int,
     step: TowerStep | None,
     checkpoints: Checkpoints = NONE,
+    own: tf.data.Dataset | None = None,
 ) -> list[dict]:
     """Goes on with towers that have not learned from the latest targets.
 
@@ -68,6 +69,7 @@ def catch_up(
       first: Epochs that the towers have been trained for already.
       step: Of those epochs; a new one without.
       checkpoints: As for `fitting.fit_retrieval`.
+      own: As for `fitting.fit_retrieval`.
 
     Returns:
       A row an epoch, as `fitting.fit_retrieval`.
@@ -87,4 +89,5 @@ def catch_up(
         first=first,
         step=step,
         checkpoints=checkpoints,
+        own=own,
     )

@@ -11,9 +11,12 @@ import tensorflow as tf
 
 from models import features, inputs
 from models.retrieval import NEVER
+from models.shards import check_complete
 from schema.errors import DataError
 
 PARSE_BATCH = 512
+# Examples that are taken of a file before the next one's turn.
+_STRETCH = 16
 # Stands in a bundle where a run has its Transform graphs.
 SIZES = "sizes.json"
 
@@ -57,13 +60,57 @@ def sources_of(fn_args) -> Sources:
 
 
 def split_files(folder: str, split: str) -> list[str]:
-    """Lists the files of a split of an Examples artifact, in order."""
-    return sorted(tf.io.gfile.glob(os.path.join(folder, f"Split-{split}", "*")))
+    """Lists the files of a split of an Examples artifact, in order.
+
+    Raises:
+      DataError: One of the numbered files is missing.
+    """
+    pattern = os.path.join(folder, f"Split-{split}", "*")
+    files = sorted(tf.io.gfile.glob(pattern))
+    check_complete(files)
+    return files
 
 
-def records(files: list[str]) -> tf.data.Dataset:
-    """Reads serialised examples of files that TFX wrote."""
-    return tf.data.TFRecordDataset(files, compression_type="GZIP")
+def records(files: list[str], side_by_side: int = 1) -> tf.data.Dataset:
+    """Reads serialised examples of files that TFX wrote.
+
+    The order follows from the files and `side_by_side` alone, however long
+    each file takes; of one file it is the file's.
+
+    Args:
+      files: In order.
+      side_by_side: How many are read at the same time, a stretch of each in
+        turn.
+    """
+    if min(len(files), side_by_side) <= 1:
+        return tf.data.TFRecordDataset(files, compression_type="GZIP")
+    together = min(len(files), side_by_side)
+    return tf.data.Dataset.from_tensor_slices(files).interleave(
+        lambda path: tf.data.TFRecordDataset(path, compression_type="GZIP"),
+        cycle_length=together,
+        block_length=_STRETCH,
+        num_parallel_calls=together,
+        deterministic=True,
+    )
+
+
+def own_records(
+    files: list[str], worker: int, workers: int, side_by_side: int = 1
+) -> tf.data.Dataset:
+    """Reads what one of several workers draws its batches from.
+
+    All workers together have every example once.
+
+    Args:
+      files: In order, the same on all workers.
+      worker: Which one this is, from 0 on.
+      workers: How many there are. With fewer files than that each worker
+        reads all, and keeps every so-manieth example.
+      side_by_side: As for `records`.
+    """
+    if len(files) < workers:
+        return records(files, side_by_side).shard(workers, worker)
+    return records(files[worker::workers], side_by_side)
 
 
 def parse(heads: tuple[str, ...]) -> Callable[[tf.Tensor], dict]:
@@ -73,20 +120,19 @@ def parse(heads: tuple[str, ...]) -> Callable[[tf.Tensor], dict]:
 
 
 def sequences(
-    files: list[str],
+    examples: tf.data.Dataset,
     heads: tuple[str, ...],
     prepare: Callable[[dict], dict],
 ) -> tf.data.Dataset:
     """Reads single sequences.
 
     Args:
-      files: Of transformed behaviour.
+      examples: string, transformed behaviour.
       heads: Names of the ranking heads.
       prepare: Makes of a parsed batch what the model reads.
     """
     return (
-        records(files)
-        .batch(PARSE_BATCH)
+        examples.batch(PARSE_BATCH)
         .map(parse(heads))
         .map(prepare, num_parallel_calls=2)
         .unbatch()

@@ -141,6 +141,7 @@ def fit_retrieval(
     first: int = 0,
     step: "TowerStep | None" = None,
     checkpoints: Checkpoints = NONE,
+    own: tf.data.Dataset | None = None,
 ) -> list[dict]:
     """Trains the towers on sequences and stores all item vectors.
 
@@ -151,18 +152,22 @@ def fit_retrieval(
     Args:
       model: To be trained.
       sequences: Single examples as `models.inputs.sequence_inputs` makes
-        them; kept in memory.
+        them; kept in memory, unless the settings say otherwise.
       settings: Of the training.
       log_dir: For TensorBoard.
       live_text: The text encoder, where it is to be trained.
       first: Epochs that the towers have been trained for already.
       step: Of those epochs, to go on with.
       checkpoints: Where to go on from, if it is there, and what to leave.
+      own: Those of `sequences` that this worker alone draws batches from; by
+        default all workers draw the same ones.
 
     Returns:
       A row an epoch: losses, validation metrics, seconds.
     """
-    sequences = sequences.cache()
+    if settings.keep_sequences:
+        sequences = sequences.cache()
+        own = own.cache() if own else None
     count = int(sequences.reduce(np.int64(0), lambda n, _: n + 1))
     stage = "catching_up" if first else "retrieval"
     standing = checkpoints.read(stage)
@@ -176,7 +181,9 @@ def fit_retrieval(
             item_factors(chosen, model.settings.dimension, settings.seed)
         )
     held_out = sequences.filter(lambda x: tf.reduce_any(x["validation"]))
-    held_out = held_out.batch(settings.sequence_batch).cache()
+    held_out = held_out.batch(settings.sequence_batch)
+    if settings.keep_sequences:
+        held_out = held_out.cache()
 
     def validate(logs):
         model.freeze_items()
@@ -205,7 +212,13 @@ def fit_retrieval(
     batch = strategies.whole_batch(
         settings.sequence_batch, count, strategy, "sequence_batch"
     )
-    batches = _batches(sequences, count, batch, settings)
+    _, workers = (0, 1) if own is None else strategies.worker_of(strategy)
+    batches = _batches(
+        sequences if own is None else own,
+        max(1, count // workers),
+        batch // workers,
+        settings,
+    )
     _make_variables(model, model.sequence_loss, sequences.batch(1), standing)
     if standing is not None:
         batches = batches.skip(standing.batches)
@@ -218,7 +231,9 @@ def fit_retrieval(
         agree=lambda value: strategies.chiefs(strategy, value),
     )
     batches = strategies.deal(
-        batches.map(lambda batch: {"sequences": batch}), strategy
+        batches.map(lambda batch: {"sequences": batch}),
+        strategy,
+        own=own is not None,
     )
     steps = max(1, round(count / batch))
     alone = live_text.settings.towers_epochs if live_text else 0
@@ -293,6 +308,7 @@ def fit_ranking(
     settings: TrainingSettings,
     log_dir: str,
     checkpoints: Checkpoints = NONE,
+    own: bool = False,
 ) -> list[dict]:
     """Trains the ranking heads on the towers as they are.
 
@@ -307,6 +323,7 @@ def fit_ranking(
       settings: Of the training.
       log_dir: For TensorBoard.
       checkpoints: Where to go on from, if it is there, and what to leave.
+      own: Whether `batches` are this worker's alone.
 
     Returns:
       A row an interval of at most 200 steps: losses, seconds. `val_ranking`
@@ -349,6 +366,7 @@ def fit_ranking(
             batches,
             strategy,
             lambda part: prepare(part).map(lambda batch: {"ranking": batch}),
+            own,
         ),
         keep_best,
         epochs=math.ceil(settings.ranking_epochs * steps / interval),

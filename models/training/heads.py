@@ -37,6 +37,7 @@ def fit_heads(
     *,
     checkpoints: Checkpoints,
     begun: bool,
+    own: tf.data.Dataset | None = None,
 ) -> list[dict]:
     """Trains the ranking heads.
 
@@ -48,6 +49,8 @@ def fit_heads(
       run_dir: Where TensorBoard logs go.
       checkpoints: What is kept of the training as it goes.
       begun: Whether the heads have learned before, and go on.
+      own: Those of `impressions` that this worker alone draws batches from;
+        by default all workers draw the same ones.
 
     Returns:
       A row an epoch; none without examples.
@@ -81,12 +84,16 @@ def fit_heads(
         model.distribute_strategy,
         "ranking_batch",
     )
-    shuffled = examples.repeat().shuffle(
-        min(count, _SHUFFLED), seed=training.seed
+    drawn, workers = examples, 1
+    if own is not None:
+        drawn = own.filter(lambda example: ~chosen(example))
+        _, workers = strategies.worker_of(model.distribute_strategy)
+    shuffled = drawn.repeat().shuffle(
+        max(1, min(count // workers, _SHUFFLED)), seed=training.seed
     )
     return fitting.fit_ranking(
         model,
-        shuffled.batch(batch, drop_remainder=True),
+        shuffled.batch(batch // workers, drop_remainder=True),
         prepared_batches(
             impressions.filter(chosen)
             .filter(later)
@@ -98,4 +105,5 @@ def fit_heads(
         settings=training,
         log_dir=run_dir,
         checkpoints=checkpoints,
+        own=own is not None,
     )

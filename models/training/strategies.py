@@ -9,7 +9,9 @@ is that of one device which takes the whole batch.
 Every worker draws the same seeded batches and takes its parts of them, so no
 example is left out or taken twice, whatever the number of workers is; and
 parts of one batch are padded to one length, so that no device waits for
-another.
+another. With `TrainingSettings.own_files` each worker draws its part of every
+batch from files that no other reads: what is divided is the input too, and
+an example of a short share comes a little more often than one of a long one.
 """
 
 import contextlib
@@ -144,6 +146,15 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver is None or not resolver.task_id
 
 
+def worker_of(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Returns which worker this is, from 0 on, and how many there are."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1
+    workers = resolver.cluster_spec().as_dict().get("worker", ["alone"])
+    return int(resolver.task_id or 0), len(workers)
+
+
 @contextlib.contextmanager
 def logs_of(strategy: tf.distribute.Strategy, run_dir: str) -> Iterator[str]:
     """Gives where a worker leaves what only the chief is to leave.
@@ -190,15 +201,18 @@ def deal(
     batches: tf.data.Dataset,
     strategy: tf.distribute.Strategy,
     prepare: Callable[[tf.data.Dataset], tf.data.Dataset] = lambda part: part,
+    own: bool = False,
 ):
     """Gives each device its part of every batch.
 
     Args:
       batches: The same on every worker; structures of [batch, …], the batch a
-        multiple of the devices.
+        multiple of the devices. With `own` this worker's alone, a multiple of
+        its devices.
       strategy: Whose devices.
       prepare: What is done to the parts alone, where batches are cheap and
         what becomes of them is not.
+      own: Whether `batches` are this worker's alone.
 
     Returns:
       What `Model.fit` takes: of one device `batches`, prepared.
@@ -207,8 +221,10 @@ def deal(
         return prepare(batches).prefetch(2)
 
     def mine(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        parts = prepare(parts_of(batches, context))
         here = context.num_replicas_in_sync // context.num_input_pipelines
+        if own:
+            context = tf.distribute.InputContext(num_replicas_in_sync=here)
+        parts = prepare(parts_of(batches, context))
         return parts.prefetch(2 * here)
 
     return strategy.distribute_datasets_from_function(mine)

@@ -161,7 +161,7 @@ def fit(
                 checkpoints=Checkpoints(
                     folder=os.path.join(run_dir, checkpoints.FOLDER),
                     every=training.checkpoint_every,
-                    made_by=checkpoints.made_by(sources, settings, training),
+                    made_by=_made_by(sources, settings, training, strategy),
                     writes=strategies.is_chief(strategy),
                 ),
                 ranking=ranking,
@@ -169,6 +169,15 @@ def fit(
             )
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
+
+
+def _made_by(sources, settings, training, strategy):
+    """Says what a checkpoint's place in the input depends on."""
+    told = checkpoints.made_by(sources, settings, training)
+    if training.own_files:
+        _, workers = strategies.worker_of(strategy)
+        told += f" of {workers} workers"
+    return told
 
 
 def _fit(
@@ -183,13 +192,13 @@ def _fit(
     ranking,
     warm,
 ) -> Fitted:
-    material = Material(sources, run_dir, settings)
+    material = Material(sources, run_dir, settings, training)
     if warm:
         warm.check(settings, material.about_text)
     alone = strategies.is_single(strategy)
     items = material.item_table(strategies.scope(strategy), 0 if alone else 1)
-    material.take(items, training)
-    sequences = material.sequences
+    material.take(items, *strategies.worker_of(strategy))
+    sequences, own = material.sequences, material.own_sequences
     parted = 0
     if warm:
         parted = warm.learned_until
@@ -217,7 +226,13 @@ def _fit(
         late = warm.worth_learning(sequences, material.choices, training.seed)
     else:
         towers = fitting.fit_retrieval(
-            model, early, training, run_dir, live_text, checkpoints=checkpoints
+            model,
+            early,
+            training,
+            run_dir,
+            live_text,
+            checkpoints=checkpoints,
+            own=data.before(own, parted) if own else None,
         )
         # With a text encoder in training the step was another one.
         step = None if live_text else TowerStep.of(model)
@@ -232,6 +247,7 @@ def _fit(
             run_dir,
             checkpoints=checkpoints,
             begun=warm is not None,
+            own=material.own_impressions,
         )
     if parted:
         material.set_choices()
@@ -243,6 +259,7 @@ def _fit(
             first=len(towers),
             step=step,
             checkpoints=checkpoints,
+            own=own,
         )
     if not alone:
         model = on_one_device(

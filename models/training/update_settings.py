@@ -51,5 +51,6 @@ class UpdateSettings(Settings):
             warmup_steps=self.warmup_steps,
             spectral_start=False,
             strategy="default",
+            own_files=False,
             checkpoint_every=0,
         )

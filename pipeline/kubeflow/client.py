@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 
 from schema.errors import DataError
 from schema.settings import Settings
@@ -41,13 +42,19 @@ class Server(Settings):
         )
 
 
-def submit(server: Server, spec: pathlib.Path, name: str) -> str:
+def submit(
+    server: Server,
+    spec: pathlib.Path,
+    name: str,
+    parameters: Mapping[str, str] | None = None,
+) -> str:
     """Starts one run.
 
     Args:
       server: Which gets it.
       spec: As `daogou kubeflow compile` wrote it.
       name: What lists of runs call it.
+      parameters: Of the pipeline; its defaults otherwise.
 
     Returns:
       The run's id.
@@ -60,6 +67,7 @@ def submit(server: Server, spec: pathlib.Path, name: str) -> str:
         return client.create_run_from_pipeline_package(
             str(_existing(spec)),
             run_name=name,
+            arguments=dict(parameters or {}),
             experiment_id=experiment,
             namespace=server.namespace or None,
             service_account=server.service_account or None,
@@ -68,7 +76,13 @@ def submit(server: Server, spec: pathlib.Path, name: str) -> str:
     return _asked(server, start)
 
 
-def schedule(server: Server, spec: pathlib.Path, name: str, cron: str) -> str:
+def schedule(
+    server: Server,
+    spec: pathlib.Path,
+    name: str,
+    cron: str,
+    parameters: Mapping[str, str] | None = None,
+) -> str:
     """Starts a run again and again, one at a time.
 
     A run that is missed while another goes on is not made up for: the next
@@ -79,6 +93,7 @@ def schedule(server: Server, spec: pathlib.Path, name: str, cron: str) -> str:
       spec: As `daogou kubeflow compile` wrote it.
       name: What lists of recurring runs call it.
       cron: Six fields, seconds first, as in `0 0 3 * * *`.
+      parameters: Of the pipeline; its defaults otherwise.
 
     Returns:
       The recurring run's id.
@@ -101,6 +116,7 @@ def schedule(server: Server, spec: pathlib.Path, name: str, cron: str) -> str:
             max_concurrency=1,
             no_catchup=True,
             pipeline_package_path=str(_existing(spec)),
+            params=dict(parameters or {}),
             service_account=server.service_account or None,
         ).recurring_run_id
 

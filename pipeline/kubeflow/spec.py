@@ -19,6 +19,8 @@ _GIGABYTE = {
     "Ti": 2**40 / 1e9,
 }
 _MAX_BACKOFF = "3600s"
+# Parameters of tasks that look into a folder.
+_READS_FOLDERS = {"input_base", "data_dir"}
 
 
 def add_cluster(spec: dict, cluster: Cluster) -> None:
@@ -52,6 +54,39 @@ def add_cluster(spec: dict, cluster: Cluster) -> None:
                 "backoffFactor": 2.0,
                 "backoffMaxDuration": _MAX_BACKOFF,
             }
+
+
+def never_cache(spec: dict) -> None:
+    """Keeps tasks from the cache that read more than their inputs, in place.
+
+    Open-source Kubeflow knows a task by its parameters and input artifacts,
+    and does not make the check by which TFX's ExampleGen sees other files in
+    the same folder: a cached task would hand on yesterday's tables.
+
+    Args:
+      spec: A pipeline spec 2.0 or 2.1.
+    """
+    for task in spec["root"]["dag"]["tasks"].values():
+        component = spec["components"][task["componentRef"]["name"]]
+        read = component.get("inputDefinitions", {}).get("parameters", {})
+        if _READS_FOLDERS & set(read):
+            task["cachingOptions"] = {"enableCache": False}
+
+
+def optional_parameters(spec: dict) -> None:
+    """Gives parameters of the pipeline an empty default, in place.
+
+    TFX's compiler leaves defaults of spec 2.1 out, and kfp then wants each
+    to be given. Spec 2.0 has no place for them; its job says them.
+
+    Args:
+      spec: A pipeline spec 2.0 or 2.1.
+    """
+    given = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    for parameter in given.values():
+        if "parameterType" in parameter:
+            parameter["defaultValue"] = ""
+            parameter["isOptional"] = True
 
 
 def platform_spec(spec: dict, cluster: Cluster) -> dict:

@@ -68,7 +68,12 @@ def test_every_node_says_what_it_runs_reads_and_writes(documents):
             "--direct_running_mode=multi_processing",
             "--direct_num_workers=0",
         ]
-        assert task["cachingOptions"] == {"enableCache": True}
+        # What looks into a folder cannot know what it held the last time.
+        kept = not {"input_base", "data_dir"} & set(
+            component.get("inputDefinitions", {}).get("parameters", {})
+        )
+        assert task["cachingOptions"] == {"enableCache": kept}, name
+        assert kept != name.endswith("Gen"), name
         assert task["retryPolicy"]["maxRetryCount"] == 2
         assert container["resources"]["resourceMemoryLimit"]
         # Each input is there, and made by a task that it waits for.
@@ -91,6 +96,73 @@ def test_every_node_says_what_it_runs_reads_and_writes(documents):
     assert "Resolver" not in text
     assert "InfraValidator" not in text
     assert "{SPAN}" not in text
+
+
+@pytest.fixture(scope="module")
+def updating(tmp_path_factory):
+    output = tmp_path_factory.mktemp("updating") / "daogou.yaml"
+    kubeflow_runner.compile_pipeline(
+        preset="demo", output=output, updates=True, **PLACES
+    )
+    return output
+
+
+def test_an_update_finds_the_last_version_by_a_node_of_ours(updating):
+    [spec] = yaml.safe_load_all(updating.read_text(encoding="utf-8"))
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters == {
+        name: {
+            "parameterType": "STRING",
+            "defaultValue": "",
+            "isOptional": True,
+        }
+        for name in ("warm_start", "span")
+    }
+    tasks = spec["root"]["dag"]["tasks"]
+    given = tasks["PlanUpdate"]["inputs"]["parameters"]
+    for name in parameters:
+        assert given[name] == {"componentInputParameter": name}
+    constant = {"runtimeValue": {"constant": "gs://shop/daogou/versions"}}
+    assert given["records_dir"] == constant
+    assert tasks["PlanUpdate"]["cachingOptions"] == {"enableCache": False}
+    assert not tasks["PlanUpdate"].get("dependentTasks")
+    # Whoever does something differently reads it from the plan.
+    planned = {
+        name: key
+        for name, task in tasks.items()
+        for key, source in task["inputs"].get("artifacts", {}).items()
+        if source["taskOutputArtifact"]["producerTask"] == "PlanUpdate"
+    }
+    assert planned == {
+        "DataGate": "plan",
+        "BehaviorLog": "plan",
+        "RetrievalEvaluator": "plan",
+        "Trainer": "update_plan",
+        "RecordVersion": "plan",
+    }
+    record = tasks["RecordVersion"]
+    assert {"Pusher", "Trainer", "PlanUpdate"} <= set(record["dependentTasks"])
+    assert record["inputs"]["parameters"]["records_dir"] == constant
+    schema = tasks["DataGate"]["inputs"]["parameters"]["events_schema"]
+    assert schema["runtimeValue"]["constant"].startswith("gs://shop/daogou/")
+    assert "Resolver" not in json.dumps(spec)
+
+
+def test_kfp_takes_the_parameters_and_their_defaults(updating):
+    from kfp import components
+
+    loaded = components.load_component_from_file(str(updating))
+    inputs = loaded.component_spec.inputs
+    assert {name: one.optional for name, one in inputs.items()} == {
+        "warm_start": True,
+        "span": True,
+    }
+
+
+def test_without_updates_there_are_no_parameters(documents):
+    spec, _ = documents
+    assert not spec["root"].get("inputDefinitions", {}).get("parameters")
+    assert "PlanUpdate" not in spec["root"]["dag"]["tasks"]
 
 
 def test_the_trainer_gets_the_gpu_and_secrets_stay_outside(documents):

@@ -9,11 +9,12 @@ from tfx.dsl.components.common import importer
 from tfx.types import standard_artifacts
 
 import components  # noqa: F401  before TensorFlow: chooses Keras 2
-from components.artifacts import TextVectors
+from components.artifacts import TextVectors, UpdatePlan
 from components.trainer.component import (
     RecommenderTrainer,
     RecommenderTrainerExecutor,
 )
+from components.update_plan.plan import Plan
 
 TYPES = {
     "examples": standard_artifacts.Examples,
@@ -95,6 +96,33 @@ def test_run_fn_finds_the_folder_of_every_input(tmp_path, warm_start):
     }
     assert fn_args.transform_output == str(tmp_path / "transform_graph")
     assert fn_args.model_run_dir == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize("last", ["", "/last/model_run/3"])
+def test_a_plan_says_what_to_go_on_with(tmp_path, last):
+    Plan(warm_start=last).write(str(tmp_path / "plan"))
+    inputs = {
+        name: artifact(
+            kind,
+            tmp_path / name,
+            ["train", "eval"] if kind is standard_artifacts.Examples else "",
+        )
+        for name, kind in TYPES.items()
+    } | {"update_plan": artifact(UpdatePlan, tmp_path / "plan")}
+    outputs = {
+        "model": artifact(standard_artifacts.Model, tmp_path / "model"),
+        "model_run": artifact(standard_artifacts.ModelRun, tmp_path / "run"),
+    }
+    fn_args = RecommenderTrainerExecutor()._GetFnArgs(
+        inputs,
+        outputs,
+        {
+            "train_args": '{"splits": ["train"]}',
+            "eval_args": '{"splits": ["eval"]}',
+            "custom_config": '{"model_settings": "{}"}',
+        },
+    )
+    assert fn_args.custom_config.get("warm_start", "") == last
 
 
 @pytest.mark.skipif(

@@ -24,11 +24,11 @@ def turned_batches() -> Iterator[None]:
     """
     right = strategies.deal
 
-    def deal(batches, *rest):
+    def deal(batches, *rest, **more):
         def turn(batch):
             return tf.nest.map_structure(lambda v: tf.reverse(v, [0]), batch)
 
-        return right(batches.map(turn), *rest)
+        return right(batches.map(turn), *rest, **more)
 
     strategies.deal = deal
     try:
@@ -72,7 +72,10 @@ class ShopModel:
         )
         nowhere = data.query_lookup([])
         self.sequences = data.sequences(
-            data.split_files(sources.examples, "sequence_train"),
+            data.records(
+                data.split_files(sources.examples, "sequence_train"),
+                training.files_side_by_side,
+            ),
             settings.head_names,
             lambda batch: inputs.sequence_inputs(
                 batch,
@@ -82,7 +85,9 @@ class ShopModel:
                 validation_share=training.validation_share,
                 validation_steps=training.validation_steps,
             ),
-        ).cache()
+        )
+        if training.keep_sequences:
+            self.sequences = self.sequences.cache()
         self.ranking = (
             data.records(data.split_files(sources.examples, "train"))
             .batch(training.ranking_batch, drop_remainder=True)

@@ -18,7 +18,11 @@ import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
 from models.training import trainer, worker
 from tests.models.conftest import MODEL
-from tests.models.training.shop_model import assert_alike, turned_batches
+from tests.models.training.shard_files import in_files, write
+from tests.models.training.shop_model import (
+    assert_alike,
+    turned_batches,
+)
 from tests.slow import slow
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -52,7 +56,12 @@ def free_ports(number):
 
 
 def start(job, folder):
-    """Starts both workers; each writes its own log."""
+    """Starts both workers on a job; each writes its own log."""
+    return start_both(["models.training.worker", str(job)], folder)
+
+
+def start_both(words, folder):
+    """Starts a module with its arguments in the place of both workers."""
     hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for index in (0, 1):
@@ -63,7 +72,7 @@ def start(job, folder):
         with open(folder / f"worker{index}.log", "ab") as log:
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "models.training.worker", str(job)],
+                    [sys.executable, "-m", *words],
                     cwd=ROOT,
                     env={**os.environ, "TF_CONFIG": json.dumps(config)},
                     stdout=log,
@@ -73,7 +82,7 @@ def start(job, folder):
     return processes
 
 
-def ended(process, folder, index, seconds=600):
+def ended(process, folder, index, seconds=1200):
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -169,6 +178,76 @@ def test_the_chief_alone_leaves_a_model_and_no_checkpoints(history, folder):
 def test_who_lost_a_worker_says_what_to_do(history, folder):
     told = (folder / "worker0.log").read_text()
     assert "start all workers again" in told or "coordination" in told.lower()
+
+
+@slow
+@pytest.mark.parametrize("number", [1, 4])
+def test_workers_learn_every_example_once_between_them(number, tmp_path):
+    """One file is dealt out by examples, four are dealt out whole."""
+    names = [b"%d" % n for n in range(24)]
+    files = write(tmp_path / "examples", names, number)
+    words = ["tests.models.training.own_shares", *files]
+    codes = [
+        ended(process, tmp_path, index)
+        for index, process in enumerate(start_both(words, tmp_path))
+    ]
+    logs = [tmp_path / f"worker{index}.log" for index in (0, 1)]
+    assert codes == [0, 0], logs[0].read_text()[-3000:]
+    told = [
+        json.loads(line)
+        for log in logs
+        for line in log.read_text().splitlines()
+        if line.startswith('{"table"')
+    ]
+    assert len(told) == 2
+    reads = [set(one["read"]) for one in told]
+    assert [len(read) for read in reads] == [12, 12]
+    assert reads[0] | reads[1] == set(range(24))
+    for one in told:
+        np.testing.assert_allclose(one["table"], -np.ones([24, 2]), rtol=1e-6)
+
+
+@slow
+def test_workers_train_on_files_of_their_own(tiny_shop, tmp_path):
+    """Of three files one worker has two, the other one; both come to an end."""
+    training = dataclasses.replace(
+        TRAINING,
+        max_epochs=6,
+        checkpoint_every=0,
+        own_files=True,
+        keep_sequences=False,
+    )
+    path = tmp_path / "job.json"
+    sources = in_files(tiny_shop, tmp_path / "examples", 3)
+    worker.Job(
+        sources=sources,
+        model_dir=str(tmp_path / "model"),
+        run_dir=str(tmp_path / "run"),
+        model=SETTINGS,
+        training=training,
+    ).write(path)
+    codes = [
+        ended(process, tmp_path, index)
+        for index, process in enumerate(start(path, tmp_path))
+    ]
+    told = (tmp_path / "worker0.log").read_text()[-3000:]
+    assert codes == [0, 0], told
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    losses = [row["retrieval_loss"] for row in history["retrieval"]]
+    assert losses[-1] < 0.9 * losses[0]
+    assert history["ranking"]
+    alone = trainer.train(
+        sources,
+        str(tmp_path / "alone" / "model"),
+        str(tmp_path / "alone" / "run"),
+        SETTINGS,
+        dataclasses.replace(training, strategy="default", own_files=False),
+    )
+    # Other batches of the same examples: the same way down, not the same steps.
+    expected = [row["retrieval_loss"] for row in alone["retrieval"]]
+    np.testing.assert_allclose(losses[:6], expected[:6], rtol=0.1)
+    model = tf.saved_model.load(str(tmp_path / "model"))
+    assert model.item_vectors().shape[0] == 24
 
 
 def test_a_job_that_is_none_is_named(tmp_path, capsys, monkeypatch):

@@ -135,3 +135,14 @@ def test_what_says_nothing_of_a_server_is_refused(monkeypatch):
         client.Server(host="localhost:8080")
     with pytest.raises(SettingsError, match=r"token_variable is 'KFP_TOKEN'"):
         client.Server(host="http://x", token_variable="KFP_TOKEN")
+
+
+def test_parameters_go_along_with_a_run_and_with_a_schedule(spec):
+    given = {"span": "2026-11-23"}
+    with api() as (server, host):
+        to = client.Server(host=host)
+        client.submit(to, spec, "once", given)
+        client.schedule(to, spec, "daily", "0 0 3 * * *", given)
+    runs = {path.removeprefix(BASE): body for path, body, _ in server.told}
+    for kind in ("runs", "recurringruns"):
+        assert runs[kind]["runtime_config"]["parameters"] == given

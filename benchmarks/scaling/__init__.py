@@ -1,0 +1,1 @@
+"""What each stage costs as its work grows (`daogou bench scaling`)."""

@@ -1,0 +1,1 @@
+"""Finds the last version and the new span when a pipeline runs."""
