@@ -84,6 +84,9 @@ def served(shop_servable, tmp_path_factory):
         name: value.replace("/config/", f"{folder}/config/")
         for name, value in flags(arguments()["kubernetes.yaml"]).items()
     }
+    alone = f"{folder}/config/models.config"
+    assert given["model_config_file"] == alone
+    given["model_config_file"] = f"{folder}/config/models-with-campaigns.config"
     types = {
         f.name: type(f.default) for f in dataclasses.fields(ServerSettings)
     }
@@ -131,17 +134,25 @@ def test_metrics_are_where_prometheus_looks(served):
     assert job["metrics_path"] in annotations["annotations"].values()
 
 
-def test_text_protos_are_what_they_are_called():
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("models.config", [warmup.MODEL_NAME]),
+        ("models-with-campaigns.config", [warmup.MODEL_NAME, SYSTEM]),
+    ],
+)
+def test_models_lie_where_they_are_pushed(file, names):
     models = configs.read(
-        str(FOLDER / "models.config"), model_server_config_pb2.ModelServerConfig
+        str(FOLDER / file), model_server_config_pb2.ModelServerConfig
     )
     paths = {
         model.name: from_proto(model).base_path
         for model in models.model_config_list.config
     }
-    assert paths == {
-        name: f"/models/{name}" for name in (warmup.MODEL_NAME, SYSTEM)
-    }
+    assert paths == {name: f"/models/{name}" for name in names}
+
+
+def test_text_protos_are_what_they_are_called():
     batching = BatchingSettings.from_proto(
         configs.read(
             str(FOLDER / "batching.config"), configs.BatchingParameters
