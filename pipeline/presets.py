@@ -116,7 +116,7 @@ def tiny() -> PipelineConfig:
 
     `daogou run --preset tiny`
     """
-    return _preset(
+    config = _preset(
         "tiny",
         "Tiny simulated mall 迷你商城",
         "mall",
@@ -130,6 +130,9 @@ def tiny() -> PipelineConfig:
         behavior_log=MALL_BEHAVIOR,
         training={"max_epochs": 24, "validate_every": 4, "ranking_epochs": 4},
         gate=NO_QUALITY,
+    )
+    return dataclasses.replace(
+        config, serving_validator=ServingValidatorSettings(repetitions=3)
     )
 
 

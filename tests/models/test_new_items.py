@@ -20,6 +20,10 @@ from tests.models.conftest import (
     example,
     write_text_vectors,
 )
+from tests.slow import slow
+
+# The end-to-end test adds items to a trained model too.
+pytestmark = slow
 
 TRAINING = TrainingSettings(
     max_epochs=2, ranking_epochs=1, sequence_batch=20, ranking_batch=64

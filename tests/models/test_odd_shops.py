@@ -10,6 +10,7 @@ import models  # noqa: F401  chooses Keras 2
 from models.settings import TrainingSettings
 from models.training import trainer
 from tests.models.conftest import MODEL
+from tests.slow import slow
 
 TRAINING = TrainingSettings(
     max_epochs=4,
@@ -35,6 +36,11 @@ def rewritten(sources, root, change):
     return dataclasses.replace(sources, examples=str(root))
 
 
+def without_purchase(example):
+    example.features.feature["label_buy"].float_list.value[:] = [0.0]
+    return example
+
+
 def trained(sources, root):
     """Trains and loads the model, and the history of its training."""
     history = trainer.train(
@@ -48,13 +54,10 @@ def finite(history):
     return bool(rows) and all(np.isfinite(list(r.values())).all() for r in rows)
 
 
+@slow
 def test_without_a_purchase_the_head_learns_that_there_is_none(
     tiny_shop, raw_ranking_examples, tmp_path
 ):
-    def without_purchase(example):
-        example.features.feature["label_buy"].float_list.value[:] = [0.0]
-        return example
-
     shop = rewritten(tiny_shop, tmp_path / "shop", without_purchase)
     model, history = trained(shop, tmp_path)
     assert finite(history)
@@ -66,10 +69,10 @@ def test_without_a_purchase_the_head_learns_that_there_is_none(
     assert chances["click"].numpy().mean() > 0.2
 
 
-def test_one_user_is_enough_to_train_on(tiny_shop, tmp_path):
+def test_one_user_who_never_buys_is_enough_to_train_on(tiny_shop, tmp_path):
     def of_one_user(example):
         user = example.features.feature["user_id"].bytes_list.value[0]
-        return example if user == b"u7" else None
+        return without_purchase(example) if user == b"u7" else None
 
     shop = rewritten(tiny_shop, tmp_path / "shop", of_one_user)
     model, history = trained(shop, tmp_path)

@@ -31,7 +31,7 @@ def test_whole_files_pass_and_so_do_files_without_examples(path, tmp_path):
 def test_wherever_a_file_is_cut_off_it_is_named(path):
     whole = path.read_bytes()
     quiet = []
-    for size in range(0, len(whole), 7):
+    for size in (0, 1, 9, 10, len(whole) // 2, len(whole) - 8, len(whole) - 1):
         path.write_bytes(whole[:size])
         with pytest.raises(DataError, match=re.escape(str(path))):
             shards.check_whole([str(path)])

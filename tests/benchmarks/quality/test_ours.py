@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 from benchmarks.quality import ours, sequences
+from tests.slow import slow
 
 NUM_ITEMS, STEPS = 12, 6
 
@@ -26,6 +27,7 @@ def data(tmp_path_factory):
     return sequences.read(path)
 
 
+@slow
 def test_it_learns_the_ring(data, tmp_path):
     model = dataclasses.replace(
         ours.MODEL, max_history=8, dimension=16, num_blocks=1, dropout=0.1

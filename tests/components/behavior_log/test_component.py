@@ -14,6 +14,7 @@ from tests.components.behavior_log.small_log import (
     read_split,
     write_table,
 )
+from tests.slow import slow
 
 
 def _write_tables(folder):
@@ -95,7 +96,7 @@ def _artifact(folder, node, output):
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("with_users", [False, True])
+@pytest.mark.parametrize("with_users", [pytest.param(False, marks=slow), True])
 def test_nodes_run_in_tfx(tmp_path, with_users):
     from ml_metadata.metadata_store import metadata_store
     from tfx import v1 as tfx

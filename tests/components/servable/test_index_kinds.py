@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from tests import small_shop
+from tests.slow import slow
 
 ASK = """
 import sys
@@ -45,7 +46,7 @@ def exact(tmp_path_factory):
     return answers(tmp_path_factory.mktemp("exact"), "exact")
 
 
-@pytest.mark.parametrize("kind", ["blocks", "scann"])
+@pytest.mark.parametrize("kind", ["blocks", pytest.param("scann", marks=slow)])
 def test_finds_nearly_what_exact_search_finds(tmp_path, exact, kind):
     assert len(exact) == 10
     for expected, line in zip(exact, answers(tmp_path, kind), strict=True):

@@ -18,6 +18,7 @@ from models.settings import TrainingSettings
 from models.text.fine_tuning.settings import FineTuningSettings
 from models.training import trainer
 from tests.models.conftest import MODEL
+from tests.slow import slow
 
 SETTINGS = dataclasses.replace(MODEL, dropout=0.1)
 TRAINING = TrainingSettings(
@@ -243,6 +244,7 @@ def test_history_and_logs_are_left_behind(run):
     assert list((root / "run" / "retrieval").rglob("events.out.tfevents.*"))
 
 
+@slow
 def test_one_seed_gives_one_model(tiny_shop, tmp_path):
     # With averages of the weights, which go on when the towers catch up.
     short = TrainingSettings(
