@@ -4,6 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
+from applications.intent import tallies
 from applications.intent.content import Content
 from applications.intent.network import IntentNetwork
 from applications.intent.settings import IntentSettings
@@ -99,8 +100,15 @@ class IntentModule(tf.Module):
         asked = (timestamp - last > _STILL_THERE) | (length == 0)
         where = tf.one_hot(length, self._settings.length, dtype=tf.int32)
         where *= tf.cast(asked, tf.int32)[:, None]
+        now = tf.where(asked, timestamp, last)
+        tallied = tallies.of_requests(
+            tf.where(known, kinds, 0), history_timestamps, now
+        )
+        end = tf.where(asked, length, length - 1)
+        here = tf.one_hot(end, self._settings.length)[..., None]
         logits, buys = self._network(
             {
+                "tallies": here * tallied[:, None],
                 "rows": _wider(packed(tf.cast(rows, tf.int32))),
                 "kinds": _wider(packed(tf.cast(kinds, tf.int32)))
                 + where * NOW_KIND,
@@ -108,7 +116,6 @@ class IntentModule(tf.Module):
                 + tf.cast(where, tf.int64) * timestamp[:, None],
             }
         )
-        end = tf.where(asked, length, length - 1)
         chances = tf.nn.softmax(tf.gather(logits, end, batch_dims=1))[:, 1:]
         shown = min(NUM_CATEGORIES, self._num_categories - 1)
         best, index = tf.math.top_k(chances, shown)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from applications.intent import windows
+from applications.intent import tallies, windows
 from applications.intent.content import Content
 from applications.intent.network import IntentNetwork
 from applications.intent.settings import IntentSettings
@@ -49,6 +49,7 @@ def fit(
     if not len(told.step) or not len(train.step):
         train = told = kept
     early = _before(steps, until)
+    tallied = tallies.of_steps(early)
     known = Labels(labels.category[place], labels.bought[place])
     network = IntentNetwork(content, settings)
     optimizer = tf.keras.optimizers.Adam(settings.learning_rate, clipnorm=1.0)
@@ -60,8 +61,8 @@ def fit(
         order = rng.permutation(len(train.step))
         for start in range(0, len(order), settings.batch_size):
             rows = order[start : start + settings.batch_size]
-            step(*_batch(early, known, train.take(rows)))
-        loss = _loss_of(network, early, known, told)
+            step(*_batch(early, tallied, known, train.take(rows)))
+        loss = _loss_of(network, early, tallied, known, told)
         losses.append(loss)
         if weights is None or loss < best - _LEAST_GAIN:
             best, weights, waited = loss, network.get_weights(), 0
@@ -106,10 +107,11 @@ def ask(
     cut = windows.cut(steps, length)
     asked = cut.told & np.append(wanted, False)[cut.step]
     cut = Windows(cut.step, asked).take(asked.any(1))
+    tallied = tallies.of_steps(steps)
     categories, buys, places = [], [], []
     for start in range(0, len(cut.step), _ASKED):
         part = cut.take(np.arange(start, min(start + _ASKED, len(cut.step))))
-        given = windows.inputs(steps, part)
+        given = windows.inputs(steps, tallied, part)
         logits, bought = network(
             {name: tf.constant(values) for name, values in given.items()}
         )
@@ -134,8 +136,8 @@ def _before(steps, until):
     )
 
 
-def _batch(steps, labels, part):
-    given = windows.inputs(steps, part)
+def _batch(steps, tallied, labels, part):
+    given = windows.inputs(steps, tallied, part)
     told = part.told
     category = np.where(told, labels.category[part.step], UNKNOWN)
     bought = np.where(told[..., None], labels.bought[part.step], UNKNOWN)
@@ -186,11 +188,13 @@ def _step(network, optimizer):
     return step
 
 
-def _loss_of(network, steps, labels, told):
+def _loss_of(network, steps, tallied, labels, told):
     sums = np.zeros(4)
     for start in range(0, len(told.step), _ASKED):
         rows = np.arange(start, min(start + _ASKED, len(told.step)))
-        given, category, bought = _batch(steps, labels, told.take(rows))
+        given, category, bought = _batch(
+            steps, tallied, labels, told.take(rows)
+        )
         parts = _losses(network, given, category, bought, False)
         sums += [float(part) for part in parts]
     a, n, b, m = sums

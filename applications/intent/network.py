@@ -7,18 +7,14 @@ import tensorflow as tf
 from applications.intent.content import Content
 from applications.intent.settings import IntentSettings
 from applications.intent.steps import KINDS
+from applications.intent.tallies import SPANS
 from models.layers.causal_block import CausalBlock
 from models.local_time import local_hour
 from models.towers import TIME_GAP_BUCKETS, time_gap_bucket
 
-_HOUR = 3600
-# Seconds; how far back the behaviour is counted, in that many ways.
-_SPANS = (600, _HOUR, 24 * _HOUR, 168 * _HOUR)
 # Steps; the categories of the history fade with them, and with them alone.
 _FADES = (1.5, 6.0)
 _LEAST_SHARE = 1e-3
-# What was longer ago, or never, counts as so many seconds ago.
-_NEVER = 60 * 24 * _HOUR
 _HEADS = 4
 
 
@@ -28,7 +24,7 @@ class IntentNetwork(tf.keras.Model):
     A step is the sum of what its item or search means (text, category,
     brand), what was done with it, the time since the step before and the hour
     of the day. A GRU or causal Transformer blocks read them. Beside their
-    state stand plain counts of the behaviour so far, and the categories of
+    state stand tallies of all that was done so far, and the categories of
     the history itself, which the next choice is of more often than not (a
     pointer, Vinyals et al. 2015, over categories).
 
@@ -73,14 +69,17 @@ class IntentNetwork(tf.keras.Model):
             self.num_categories, kernel_initializer="zeros"
         )
         self.pointer = layers.Dense(
-            len(_SPANS) + len(_FADES), activation="softplus"
+            len(SPANS) + len(_FADES), activation="softplus"
         )
-        # Purchases are few: what they teach must not bend the rest.
+        # Purchases are few: what they teach must not bend the rest, and most
+        # of it is a sum over what was done so far.
         self.buying = layers.Dense(width // 2, activation="gelu")
         self.hazard = layers.Dense(
             len(settings.horizons),
-            activation="softplus",
             bias_initializer=tf.keras.initializers.Constant(-3.0),
+        )
+        self.habit = layers.Dense(
+            len(settings.horizons), use_bias=False, kernel_initializer="zeros"
         )
 
     def _constant(self, values, name):
@@ -93,7 +92,8 @@ class IntentNetwork(tf.keras.Model):
 
         Args:
           inputs: `rows` int32, `kinds` int32 and `times` int64, all [B, L],
-            padded with zeros on the right.
+            padded with zeros on the right; and `tallies` float32
+            [B, L, WIDTH], of all that was done up to each step.
           training: Whether dropout is on.
 
         Returns:
@@ -105,10 +105,10 @@ class IntentNetwork(tf.keras.Model):
         category = tf.gather(self.category, rows)
         ago = _ago(inputs["times"], kinds)
         state = self._read(rows, kinds, category, inputs["times"], training)
-        within = [tf.cast(ago <= span, tf.float32) for span in _SPANS]
-        counts = _counts(within, ago, kinds)
+        within = [tf.cast(ago <= span, tf.float32) for span in SPANS]
+        tallies = inputs["tallies"]
         told = self.dropout(
-            tf.concat([self.norm(state), counts], -1), training=training
+            tf.concat([self.norm(state), tallies], -1), training=training
         )
         hidden = self.hidden(told)
         logits = self.next_category(hidden)
@@ -126,11 +126,12 @@ class IntentNetwork(tf.keras.Model):
             logits += strength[..., place, None] * found
         buying = self.buying(
             self.dropout(
-                tf.concat([tf.stop_gradient(self.norm(state)), counts], -1),
+                tf.concat([tf.stop_gradient(self.norm(state)), tallies], -1),
                 training=training,
             )
         )
-        hazard = tf.cumsum(self.hazard(buying), axis=-1)
+        added = tf.math.softplus(self.hazard(buying) + self.habit(tallies))
+        hazard = tf.cumsum(added, axis=-1)
         return logits, -tf.math.expm1(-hazard)
 
     def _read(self, rows, kinds, category, times, training):
@@ -169,13 +170,3 @@ def _faded(kinds, steps):
     back = place[:, None] - place[None, :]
     weight = tf.where(back >= 0, tf.exp(-tf.maximum(back, 0.0) / steps), 0.0)
     return weight * tf.cast(kinds > 0, tf.float32)[:, None, :]
-
-
-def _counts(within, ago, kinds):
-    """How often each kind was within each span, and how long ago last."""
-    each = tf.one_hot(kinds - 1, len(KINDS))
-    counts = [tf.math.log1p(tf.matmul(span, each)) / 3.0 for span in within]
-    far = tf.where(each > 0, 0.0, float(2**40))
-    since = tf.reduce_min(ago[..., None] + far[:, None], axis=2)
-    counts.append(tf.math.log1p(tf.minimum(since, _NEVER)) / 15.0)
-    return tf.concat(counts, -1)

@@ -8,7 +8,13 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from applications.intent import calibration, export, pair_network, pairs
+from applications.intent import (
+    calibration,
+    export,
+    pair_network,
+    pairs,
+    tallies,
+)
 from applications.intent.content import Content
 from applications.intent.job import Trained
 from applications.intent.network import IntentNetwork
@@ -107,7 +113,15 @@ def load(folder: pathlib.Path) -> Trained:
     )
     network = IntentNetwork(content, settings)
     one = tf.zeros([1, 2], tf.int32)
-    network({"rows": one, "kinds": one, "times": tf.cast(one, tf.int64)})
+    nothing = tf.zeros([1, 2, tallies.WIDTH])
+    network(
+        {
+            "rows": one,
+            "kinds": one,
+            "times": tf.cast(one, tf.int64),
+            "tallies": nothing,
+        }
+    )
     network.set_weights(_weights("network", arrays))
     pair_model = None
     if facts["has_pairs"]:

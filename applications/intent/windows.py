@@ -50,11 +50,23 @@ def cut(steps: Steps, length: int) -> Windows:
     )
 
 
-def inputs(steps: Steps, windows: Windows) -> dict[str, NDArray]:
-    """Returns what the network reads: `rows`, `kinds`, `times` [W, L]."""
+def inputs(
+    steps: Steps, tallied: NDArray[np.float32], windows: Windows
+) -> dict[str, NDArray]:
+    """Returns what the network reads.
+
+    Args:
+      steps: That the windows are cut from.
+      tallied: Of the steps, as `tallies.of_steps` returns.
+      windows: Some of them.
+
+    Returns:
+      `rows`, `kinds`, `times` [W, L] and `tallies` [W, L, WIDTH].
+    """
     there = windows.step >= 0
     return {
         "rows": np.where(there, steps.row[windows.step], 0).astype(np.int32),
         "kinds": np.where(there, steps.kind[windows.step], 0).astype(np.int32),
         "times": np.where(there, steps.time[windows.step], 0),
+        "tallies": np.where(there[..., None], tallied[windows.step], 0),
     }

@@ -16,7 +16,7 @@ class ServingValidatorSettings(Settings):
       timeout_seconds: After which the fresh process counts as stuck, above 0.
     """
 
-    repetitions: int = 20
+    repetitions: int = 10
     tolerance: float = 1e-4
     timeout_seconds: float = 900.0
 

@@ -6,6 +6,7 @@ import models  # noqa: F401
 from applications.intent.network import IntentNetwork
 from applications.intent.settings import SEQUENCE_MODELS, IntentSettings
 from applications.intent.steps import NOW_KIND
+from applications.intent.tallies import WIDTH
 from tests.applications.intent.small import DAY, known
 
 
@@ -20,12 +21,15 @@ def test_a_step_knows_neither_what_follows_nor_padding(sequence_model):
     kinds = np.array([[2, 1, 6, NOW_KIND]], np.int32)
     times = DAY + np.array([[0, 60, 600, 9000]])
 
+    tallied = np.ones((1, 4, WIDTH), np.float32)
+
     def answer(length, padding):
         pad = [[0, 0], [0, padding]]
         given = {
             "rows": np.pad(rows[:, :length], pad),
             "kinds": np.pad(kinds[:, :length], pad),
             "times": np.pad(times[:, :length], pad),
+            "tallies": np.pad(tallied[:, :length], [*pad, [0, 0]]),
         }
         logits, buys = network({k: tf.constant(v) for k, v in given.items()})
         return logits.numpy()[0, :length], buys.numpy()[0, :length]

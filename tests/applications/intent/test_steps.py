@@ -1,6 +1,6 @@
 import numpy as np
 
-from applications.intent import pairs, steps, windows
+from applications.intent import pairs, steps, tallies, windows
 from applications.intent.steps import KINDS, NOW_KIND, UNKNOWN
 from tests.applications.intent.small import DAY, HOUR, known, walked
 
@@ -94,7 +94,7 @@ def test_each_step_is_told_once_with_half_a_window_before_it():
                 np.flatnonzero(found.user == found.user[step[place]])[0]
             )
             assert before >= min(2, step[place] - first)
-    given = windows.inputs(found, cut)
+    given = windows.inputs(found, tallies.of_steps(found), cut)
     assert ((given["kinds"] > 0) == (cut.step >= 0)).all()
 
 
