@@ -243,9 +243,9 @@ def test_workers_train_on_files_of_their_own(tiny_shop, tmp_path):
         SETTINGS,
         dataclasses.replace(training, strategy="default", own_files=False),
     )
-    # Other batches of the same examples: the same way down, not the same steps.
+    # Other batches of the same examples: other steps, and the same end.
     expected = [row["retrieval_loss"] for row in alone["retrieval"]]
-    np.testing.assert_allclose(losses[:6], expected[:6], rtol=0.1)
+    np.testing.assert_allclose(losses[4:6], expected[4:6], rtol=0.05)
     model = tf.saved_model.load(str(tmp_path / "model"))
     assert model.item_vectors().shape[0] == 24
 
