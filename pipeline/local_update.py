@@ -6,6 +6,7 @@ import pathlib
 import typing
 from collections.abc import Mapping
 
+from components.update_plan.times import evaluation_begins
 from models.training.update_settings import UpdateSettings
 from pipeline import local_runner, presets, progress, spans
 from pipeline.change_items import Shop, run_version
@@ -75,9 +76,9 @@ def update(
                 warm_start=str(lineage.model_run_dir),
                 last_version=str(lineage.model_dir),
                 settings=training,
-                split_timestamp=spans.split_time(
+                split_timestamp=evaluation_begins(
                     tables["events"],
-                    added,
+                    added.first,
                     config.behavior_log.positive_event_types,
                     span.eval_share,
                 ),

@@ -206,23 +206,6 @@ def write_neighbours(
     return paths
 
 
-def split_time(
-    events: pa.Table, span: Span, types: tuple[str, ...], share: float
-) -> int:
-    """Returns when the span's evaluation begins, Unix seconds.
-
-    Args:
-      events: Of the span.
-      span: What was added; late events say nothing of when it ends.
-      types: Of the events that are targets.
-      share: Of the targets that evaluate.
-
-    Raises:
-      DataError: The span has fewer than two times of targets.
-    """
-    return times.evaluation_begins(events, span.first, types, share)
-
-
 def _before(data_dir):
     return data_dir.with_name(f".{data_dir.name}.before")
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.update_plan.times import evaluation_begins
 from datasets.tables import write_table
 from pipeline import spans
 from pipeline.spans import SpanSettings
@@ -155,27 +156,13 @@ def test_the_span_is_compared_with_as_long_before(data, tmp_path):
     assert sorted(found[1]) == before
 
 
-def span_of(given):
-    times = np.array(given["timestamp"].to_pylist())
-    return spans.Span(
-        name="s",
-        first=int(times.min()),
-        last=int(times.max()),
-        events=len(times),
-        late=0,
-        dropped=0,
-        added={},
-        replaced={},
-    )
-
-
 def test_the_latest_choices_of_a_span_evaluate():
     given = events(*range(START, START + 10))
-    split = spans.split_time(given, span_of(given), ("click",), 0.2)
+    split = evaluation_begins(given, START, ("click",), 0.2)
     times = np.array(given["timestamp"].to_pylist())
     assert (times >= split).sum() == 2
     with pytest.raises(DataError, match="0 events of buy"):
-        spans.split_time(given, span_of(given), ("buy",), 0.2)
+        evaluation_begins(given, START, ("buy",), 0.2)
 
 
 def test_bad_settings_are_named():

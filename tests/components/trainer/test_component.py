@@ -62,16 +62,20 @@ def artifact(kind, uri, splits=""):
     return [made]
 
 
-@pytest.mark.parametrize("warm_start", ["", "/last/model_run/3"])
-def test_run_fn_finds_the_folder_of_every_input(tmp_path, warm_start):
-    inputs = {
+def artifacts_to_learn_from(folder):
+    return {
         name: artifact(
             kind,
-            tmp_path / name,
+            folder / name,
             ["train", "eval"] if kind is standard_artifacts.Examples else "",
         )
         for name, kind in TYPES.items()
     }
+
+
+@pytest.mark.parametrize("warm_start", ["", "/last/model_run/3"])
+def test_run_fn_finds_the_folder_of_every_input(tmp_path, warm_start):
+    inputs = artifacts_to_learn_from(tmp_path)
     outputs = {
         "model": artifact(standard_artifacts.Model, tmp_path / "model"),
         "model_run": artifact(standard_artifacts.ModelRun, tmp_path / "run"),
@@ -101,14 +105,9 @@ def test_run_fn_finds_the_folder_of_every_input(tmp_path, warm_start):
 @pytest.mark.parametrize("last", ["", "/last/model_run/3"])
 def test_a_plan_says_what_to_go_on_with(tmp_path, last):
     Plan(warm_start=last).write(str(tmp_path / "plan"))
-    inputs = {
-        name: artifact(
-            kind,
-            tmp_path / name,
-            ["train", "eval"] if kind is standard_artifacts.Examples else "",
-        )
-        for name, kind in TYPES.items()
-    } | {"update_plan": artifact(UpdatePlan, tmp_path / "plan")}
+    inputs = artifacts_to_learn_from(tmp_path) | {
+        "update_plan": artifact(UpdatePlan, tmp_path / "plan")
+    }
     outputs = {
         "model": artifact(standard_artifacts.Model, tmp_path / "model"),
         "model_run": artifact(standard_artifacts.ModelRun, tmp_path / "run"),
