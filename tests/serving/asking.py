@@ -2,13 +2,18 @@
 
 import contextlib
 import json
+import time
 from http.client import HTTPConnection
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import model_pb2, predict_pb2
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+)
 
 # Long enough for a machine that has much else to do.
 SECONDS = 120
@@ -56,6 +61,23 @@ def refused(code, message=None, part=None):
         assert caught.value.details() == message
     if part is not None:
         assert part in caught.value.details()
+
+
+def wait_for_versions(model_service, model, versions):
+    """Waits until these versions are available; newest first."""
+    asked = get_model_status_pb2.GetModelStatusRequest(model_spec=spec(model))
+    expected = [
+        (version, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
+        for version in versions
+    ]
+    end = time.monotonic() + SECONDS
+    while True:
+        answer = model_service.GetModelStatus(asked, timeout=SECONDS)
+        found = [(s.version, s.state) for s in answer.model_version_status]
+        if found == expected:
+            return
+        assert time.monotonic() < end, answer
+        time.sleep(0.02)
 
 
 def http(target, method, path, body=None, headers=None):

@@ -8,7 +8,6 @@ wrote to the folder that it knows as `DAOGOU_TFS_MODELS`; the tests under
 
 import os
 import pathlib
-import time
 import urllib.parse
 
 import grpc
@@ -20,11 +19,9 @@ from tensorflow_serving.apis import (
 
 from serving.model_server.server import ModelServer
 from serving.model_server.settings import ServerSettings
-from serving.model_server.version_states import State
 from tests import small_shop
 from tests.serving import foreign_models
-
-_SECONDS = 60
+from tests.serving.asking import wait_for_versions
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +50,12 @@ def server(models):
     server.start()
     # It opens its ports with the first version of each model, as TensorFlow
     # Serving does; the tests ask both of this one.
-    end = time.monotonic() + _SECONDS
-    manager = server.core.manager
-    while {s for s, _ in manager.states(foreign_models.HALF).values()} != {
-        State.AVAILABLE
-    }:
-        assert time.monotonic() < end, manager.states(foreign_models.HALF)
-        time.sleep(0.02)
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        wait_for_versions(
+            model_service_pb2_grpc.ModelServiceStub(channel),
+            foreign_models.HALF,
+            [2, 1],
+        )
     yield server
     server.stop()
 

@@ -11,7 +11,14 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.serving.asking import SECONDS, Code, refused, request, spec
+from tests.serving.asking import (
+    SECONDS,
+    Code,
+    refused,
+    request,
+    spec,
+    wait_for_versions,
+)
 from tests.serving.foreign_models import EXAMPLES, HALF, KERAS, config
 
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
@@ -57,6 +64,8 @@ def reload(model_service, models_there):
 
     yield ask
     ask(config(models_there))
+    # It answers with the first version of each new model.
+    wait_for_versions(model_service, HALF, [2, 1])
 
 
 def test_states_of_versions(status):
