@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.index.peers import Peers
 from benchmarks.index.vectors import made_up
 from models.index import blocks, measuring, scann
+from models.index.allowed import Allowed
 from models.index.blocks_graph import BlocksIndex
 from models.index.exact import ExactIndex
 from models.index.settings import IndexSettings
@@ -35,7 +36,6 @@ _TURN = 64
 _SHARES = (0.5, 0.1, 0.01, 0.001)
 _FILTERED = 64
 _SEED = 9
-_SEARCH_OF = ("query", "allowed")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -216,7 +216,7 @@ def _build(vectors, tuned, asked, settings, folder):
         path = folder / name
         loaded[name] = _served(module, path)
         told[name] = _size(path, seconds)
-        searches[name] = _unfiltered(loaded[name], len(vectors))
+        searches[name] = _unfiltered(loaded[name])
     told["blocks"] |= {"blocks": len(cut.rows), "searched": cut.searched}
     contenders: dict[str, Contender] = {
         name: Ours(search, asked) for name, search in searches.items()
@@ -230,26 +230,24 @@ def _served(index, path):
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None, dimension], tf.float32, _SEARCH_OF[0]),
-            tf.TensorSpec([None, None], tf.bool, _SEARCH_OF[1]),
+            tf.TensorSpec([None, dimension], tf.float32, "query"),
+            tf.TensorSpec([None, None], tf.bool, "fits"),
         ]
     )
-    def search(query, allowed):
-        return {"rows": index.search(query, K, allowed)[0]}
+    def search(query, fits):
+        return {"rows": index.search(query, K, Allowed.fitting(fits))[0]}
 
     tf.saved_model.save(index, str(path), signatures=search)
     model = tf.saved_model.load(str(path))
     signature = model.signatures["serving_default"]
     # The signature lives as long as the model.
-    return lambda query, allowed, _=model: signature(
-        query=tf.constant(query), allowed=allowed
+    return lambda query, fits, _=model: signature(
+        query=tf.constant(query), fits=fits
     )["rows"].numpy()
 
 
-def _unfiltered(search, num_rows):
-    everything = {
-        batch: tf.ones([batch, num_rows], tf.bool) for batch in BATCHES
-    }
+def _unfiltered(search):
+    everything = {batch: Allowed.everything(batch).fits for batch in BATCHES}
     return lambda query: search(query, everything[len(query)])
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from models.index.allowed import Allowed
 from models.index.measuring import exact_neighbours, measure_recall
 
 # Loss of recall that a rebuild is advised at.
@@ -56,8 +57,8 @@ def measure(
     found = []
     for first in range(0, len(queries), step):
         part = queries[first : first + step]
-        allowed = tf.ones([len(part), len(vectors)], tf.bool)
-        found.append(index.search(tf.constant(part), k, allowed)[0].numpy())
+        everything = Allowed.everything(len(part))
+        found.append(index.search(tf.constant(part), k, everything)[0].numpy())
     expected = there[exact_neighbours(vectors[there], queries, k)]
     recall = measure_recall(vectors, queries, np.concatenate(found), expected)
     return Drift(recall=recall, built=built)

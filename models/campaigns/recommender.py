@@ -14,7 +14,8 @@ import tensorflow as tf
 from models.campaigns import scorer as scoring
 from models.campaigns.features import HEADS, CampaignFeatures, Person
 from models.campaigns.table import CampaignTable
-from models.index.exact import LOWEST, best_rows
+from models.index.allowed import LOWEST
+from models.index.exact import best_rows
 from models.requests import HISTORY_NAMES, REQUEST, pack_history
 from models.serving_graph.inputs import (
     K,

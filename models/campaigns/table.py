@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from models.index.exact import LOWEST
+from models.index.allowed import LOWEST
 from schema.contract import CAMPAIGN_KINDS
 
 # A campaign whose kind is none of the contract's is of the last one.

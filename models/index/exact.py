@@ -3,30 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-LOWEST = float(np.finfo(np.float32).min)
+from models.index.allowed import LOWEST, Allowed
 
 # Scores that are held at once, over all queries of a batch: 128 MB.
 MAX_SCORES_AT_ONCE = 32_000_000
-
-
-def all_but(exclude_rows: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
-    """Marks the rows that may come through.
-
-    Args:
-      exclude_rows: int32 [B, E]; -1 stands for none.
-      num_rows: N, rows of the index.
-
-    Returns:
-      bool [B, N], false where the row is excluded.
-    """
-    batch = tf.shape(exclude_rows)[0]
-    known = tf.where((exclude_rows >= 0) & (exclude_rows < num_rows))
-    columns = tf.cast(tf.gather_nd(exclude_rows, known), tf.int64)
-    return tf.tensor_scatter_nd_update(
-        tf.ones([batch, num_rows], tf.bool),
-        tf.stack([known[:, 0], columns], axis=1),
-        tf.zeros_like(columns, tf.bool),
-    )
 
 
 def best_rows(
@@ -108,28 +88,27 @@ class ExactIndex(tf.Module):
         return tf.linalg.matvec(vectors, query)
 
     def search(
-        self, query: tf.Tensor, k: int | tf.Tensor, allowed: tf.Tensor
+        self, query: tf.Tensor, k: int | tf.Tensor, allowed: Allowed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the k best eligible rows that are allowed.
 
         Args:
           query: float32 [B, d].
           k: How many, at least 1; may be more than there are rows.
-          allowed: bool [B, N].
+          allowed: Of the same requests.
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
-            lambda chunk: self._search_chunk(chunk[0], k, chunk[1]),
-            (query, allowed),
+            lambda chunk: self._search_chunk(chunk[0], k, Allowed(*chunk[1:])),
+            (query, *allowed),
             self._chunk,
         )
 
     def _search_chunk(self, query, k, allowed):
-        allowed &= self.eligible
-        scores = tf.where(allowed, self.score_all(query), LOWEST)
-        return best_rows(scores, None, k)
+        scores = tf.where(self.eligible, self.score_all(query), LOWEST)
+        return best_rows(allowed.keep(scores), None, k)
 
 
 def in_chunks(search, inputs: tuple[tf.Tensor, ...], chunk: int | tf.Tensor):

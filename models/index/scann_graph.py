@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from scann.scann_ops.py import scann_ops
 
-from models.index.exact import LOWEST, ExactIndex, best_rows
+from models.index.allowed import LOWEST, Allowed
+from models.index.exact import ExactIndex, best_rows
 from models.index.scann import SearchPlan, configure
 from models.index.settings import IndexSettings
 
@@ -60,7 +61,7 @@ class ScannGraphIndex(tf.Module):
         self._reordering = plan.reordering
 
     def search(
-        self, query: tf.Tensor, k: int | tf.Tensor, allowed: tf.Tensor
+        self, query: tf.Tensor, k: int | tf.Tensor, allowed: Allowed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds about the k best eligible rows that are allowed.
 
@@ -70,13 +71,12 @@ class ScannGraphIndex(tf.Module):
         Args:
           query: float32 [B, d].
           k: How many, at least 1.
-          allowed: bool [B, N].
+          allowed: Of the same requests.
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
-        here = tf.gather(allowed, self.rows, axis=1)
-        most = tf.reduce_max(tf.reduce_sum(tf.cast(~here, tf.int32), axis=1))
+        most = tf.reduce_max(allowed.count_left_out(self._items.num_rows))
         return tf.cond(
             most <= _MOST_EXCLUDED,
             lambda: self._search_leaves(query, k, allowed, most),
@@ -96,6 +96,5 @@ class ScannGraphIndex(tf.Module):
         scores = tf.ensure_shape(scores, [None, None])
         # ScaNN fills what it did not find with row 0 and NaN.
         rows = tf.gather(self.rows, tf.cast(found, tf.int32))
-        good = tf.gather(allowed, rows, batch_dims=1)
-        good &= ~tf.math.is_nan(scores)
+        good = allowed.of(rows) & ~tf.math.is_nan(scores)
         return best_rows(tf.where(good, scores, LOWEST), rows, k)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST
+from models.index.allowed import LOWEST
 
 DIVERSITY = "diversity"
 # Most items of one kind that a page may hold, by what makes the kind.

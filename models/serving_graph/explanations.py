@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from models.index.exact import LOWEST
+from models.index.allowed import LOWEST
 from models.requests import HISTORY_NAMES, pack_history
 from models.serving_graph.item_table import ItemTable
 

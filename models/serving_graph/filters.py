@@ -7,7 +7,7 @@ nor the strings themselves are needed for it.
 import numpy as np
 import tensorflow as tf
 
-from models.index.exact import all_but
+from models.index.allowed import listed
 from models.serving_graph.campaigns import Campaigns
 from models.serving_graph.item_table import CatalogueColumns
 from schema.contract import CATEGORY_SEPARATOR
@@ -59,28 +59,18 @@ class Filters(tf.Module):
           only_rows: int32 [B, A], rows of `only_item_ids`, -1 where unknown.
 
         Returns:
-          bool [B, N].
+          bool [B, N], or [B, 0] where nothing is asked for.
         """
         batch = tf.shape(inputs[MIN_PRICE])[0]
-        mask = tf.ones([batch, self.num_rows], tf.bool)
-        for name in LISTS:
-            asked = inputs[name] != ""
-            mask = tf.cond(
-                tf.reduce_any(asked),
-                lambda mask=mask, name=name, asked=asked: (
-                    mask
-                    & (
-                        self._fits(name, inputs[name], only_rows)
-                        | ~tf.reduce_any(asked, 1, keepdims=True)
-                    )
-                ),
-                lambda mask=mask: mask,
-            )
-        low, high = (inputs[name][:, tf.newaxis] for name in PRICES)
-        asked = (low > NO_MIN) | (high < NO_MAX)
-        within = (self.prices >= tf.maximum(low, 0.0)) & (self.prices <= high)
+        asked = [tf.reduce_any(inputs[name] != "") for name in LISTS]
+        asked += [
+            tf.reduce_any(inputs[MIN_PRICE] > NO_MIN),
+            tf.reduce_any(inputs[MAX_PRICE] < NO_MAX),
+        ]
         mask = tf.cond(
-            tf.reduce_any(asked), lambda: mask & (within | ~asked), lambda: mask
+            tf.reduce_any(tf.stack(asked)),
+            lambda: self._mask(inputs, only_rows, batch),
+            lambda: tf.ones([batch, 0], tf.bool),
         )
         return tf.ensure_shape(mask, [None, None])
 
@@ -104,11 +94,33 @@ class Filters(tf.Module):
             "shop": tf.gather(self.shops, rows),
         }
 
+    def _mask(self, inputs, only_rows, batch):
+        mask = tf.ones([batch, self.num_rows], tf.bool)
+        for name in LISTS:
+            asked = inputs[name] != ""
+            mask = tf.cond(
+                tf.reduce_any(asked),
+                lambda mask=mask, name=name, asked=asked: (
+                    mask
+                    & (
+                        self._fits(name, inputs[name], only_rows)
+                        | ~tf.reduce_any(asked, 1, keepdims=True)
+                    )
+                ),
+                lambda mask=mask: mask,
+            )
+        low, high = (inputs[name][:, tf.newaxis] for name in PRICES)
+        asked = (low > NO_MIN) | (high < NO_MAX)
+        within = (self.prices >= tf.maximum(low, 0.0)) & (self.prices <= high)
+        return tf.cond(
+            tf.reduce_any(asked), lambda: mask & (within | ~asked), lambda: mask
+        )
+
     def _fits(self, name, wanted, only_rows):
         if name == ITEMS:
-            return ~all_but(only_rows, self.num_rows)
+            return listed(only_rows, self.num_rows)
         if name == CAMPAIGNS:
-            return ~all_but(self.campaigns.rows_of(wanted), self.num_rows)
+            return listed(self.campaigns.rows_of(wanted), self.num_rows)
         wanted = _fingerprint(wanted)[:, :, tf.newaxis]
         if name == CATEGORIES:
             columns = tf.unstack(self.categories, axis=1)

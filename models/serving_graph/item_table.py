@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 import tensorflow as tf
 
-from models.index.exact import LOWEST
+from models.index.allowed import LOWEST
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, best_rows
+from models.index.allowed import LOWEST, Allowed, is_in
+from models.index.exact import ExactIndex, best_rows
 
 Found = tuple[tf.Tensor, tf.Tensor]
 
@@ -13,7 +14,7 @@ def join_neighbours(
     *,
     items: ExactIndex,
     unseen: tf.Tensor,
-    allowed: tf.Tensor,
+    allowed: Allowed,
 ) -> Found:
     """Takes the best by the whole of the retrieval score.
 
@@ -27,7 +28,7 @@ def join_neighbours(
       retrieved: What the trained model's `retrieve` returns.
       items: The vectors, and which rows may come through.
       unseen: bool [N], items that training has not seen.
-      allowed: bool [B, N].
+      allowed: Of the same requests.
 
     Returns:
       Rows and scores [B, k], best first, as `search` returns them.
@@ -36,23 +37,13 @@ def join_neighbours(
     near = retrieved["neighbours"]
     known = tf.maximum(near, 0)
     there = (near >= 0) & tf.gather(items.eligible, known)
-    there &= tf.gather(allowed, known, batch_dims=1)
+    there &= allowed.of(known)
     near_scores = items.score_rows(retrieved["query"], known)
     near_scores = tf.where(there, near_scores + retrieved["added"], LOWEST)
     both = tf.concat([rows, near], 1)
-    scores = tf.where(_is_in(rows, near), LOWEST, scores)
+    scores = tf.where(is_in(rows, near), LOWEST, scores)
     scores = tf.concat([scores, near_scores], 1)
     new = tf.gather(unseen, tf.maximum(both, 0))
     offset = tf.where(new, retrieved["unseen_offset"][:, tf.newaxis], 0.0)
     scores = tf.where(scores > LOWEST, scores + offset, LOWEST)
     return best_rows(scores, both, tf.shape(rows)[1])
-
-
-def _is_in(rows, others):
-    """Says of rows [B, C] whether they are among others [B, E], bool."""
-    # One more than all rows, so that there is always a place to look at.
-    ordered = tf.sort(
-        tf.pad(others, [[0, 0], [0, 1]], constant_values=others.dtype.max), 1
-    )
-    place = tf.searchsorted(ordered, rows)
-    return tf.gather(ordered, place, batch_dims=1) == rows

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, best_rows
+from models.index.allowed import LOWEST
+from models.index.exact import ExactIndex, best_rows
 from models.serving_graph import diversity
 from models.serving_graph.filters import Filters
 from models.serving_graph.inputs import K

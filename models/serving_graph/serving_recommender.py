@@ -4,7 +4,8 @@ import typing
 
 import tensorflow as tf
 
-from models.index.exact import LOWEST, all_but, best_rows
+from models.index.allowed import LOWEST, Allowed
+from models.index.exact import best_rows
 from models.requests import (
     HISTORY_NAMES,
     REQUEST,
@@ -220,10 +221,8 @@ class ServingRecommender(tf.Module):
         inputs, asked = self._asked(inputs)
         rows = self._offered(inputs["item_ids"])
         batch = tf.shape(rows)[0]
-        items = self.similar_items.items
-        everything = tf.ones([batch, items.num_rows], tf.bool)
         names, chances = self.categories.best(
-            *self._candidates(asked, everything)
+            *self._candidates(asked, Allowed.everything(batch))
         )
         answer = {"categories": names, "category_chances": chances}
         for name, values in self._rank(asked, rows).items():
@@ -327,13 +326,11 @@ class ServingRecommender(tf.Module):
         return Asked(request, text, retrieved)
 
     def _allowed(self, inputs, seen=None):
-        """Returns bool [B, N], which rows the request lets through."""
         exclude = self._rows_of(inputs[EXCLUDE])
         if seen is not None:
             exclude = tf.concat([exclude, seen], axis=1)
         only = self._rows_of(inputs[ONLY_ITEMS])
-        allowed = all_but(exclude, self.similar_items.items.num_rows)
-        return allowed & self.filters.mask(inputs, only)
+        return Allowed(self.filters.mask(inputs, only), exclude)
 
     def _rows_of(self, item_ids):
         return tf.ensure_shape(self.model.lookup(item_ids), item_ids.shape)

@@ -3,11 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from models.index.allowed import LOWEST, Allowed
 from models.index.exact import (
-    LOWEST,
     MAX_SCORES_AT_ONCE,
     ExactIndex,
-    all_but,
     best_rows,
     in_chunks,
 )
@@ -45,21 +44,21 @@ class SimilarItems(tf.Module):
         self._text_weight = text_weight
 
     def search(
-        self, rows: tf.Tensor, k: tf.Tensor, allowed: tf.Tensor
+        self, rows: tf.Tensor, k: tf.Tensor, allowed: Allowed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the k eligible items most like each row, itself left out.
 
         Args:
           rows: int32 [B], -1 where the item is unknown, which none is like.
           k: int32 [].
-          allowed: bool [B, N].
+          allowed: Of the same requests.
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
-            lambda chunk: self._search_chunk(chunk[0], k, chunk[1]),
-            (rows, allowed & all_but(rows[:, tf.newaxis], self.items.num_rows)),
+            lambda chunk: self._search_chunk(chunk[0], k, Allowed(*chunk[1:])),
+            (rows, *allowed.but(rows[:, tf.newaxis])),
             max(1, MAX_SCORES_AT_ONCE // max(1, self.items.num_rows)),
         )
 
@@ -74,5 +73,6 @@ class SimilarItems(tf.Module):
             weight = self._text_weight * tf.cast(has_text, tf.float32)
             scores = (1 - weight) * scores
             scores += weight * self.texts.score_all(texts)
-        allowed &= self.items.eligible & (rows >= 0)[:, tf.newaxis]
-        return best_rows(tf.where(allowed, scores, LOWEST), None, k)
+        good = self.items.eligible & (rows >= 0)[:, tf.newaxis]
+        scores = tf.where(good, scores, LOWEST)
+        return best_rows(allowed.keep(scores), None, k)

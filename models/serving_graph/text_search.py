@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from models.index.allowed import LOWEST, Allowed
 from models.index.exact import (
-    LOWEST,
     MAX_SCORES_AT_ONCE,
     ExactIndex,
     best_rows,
@@ -40,7 +40,7 @@ class TextSearch(tf.Module):
         vectors: tf.Tensor,
         queries: tf.Tensor,
         k: int | tf.Tensor,
-        allowed: tf.Tensor,
+        allowed: Allowed,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the k eligible and allowed rows that fit the queries best.
 
@@ -48,14 +48,14 @@ class TextSearch(tf.Module):
           vectors: float32 [B, d], of the queries, one long.
           queries: string [B].
           k: How many, at least 1.
-          allowed: bool [B, N].
+          allowed: Of the same requests.
 
         Returns:
           rows int32 [B, k] and scores float32 [B, k], best first.
         """
         return in_chunks(
-            lambda chunk: self._search_chunk(chunk[0], chunk[1], chunk[2], k),
-            (vectors, allowed, queries),
+            lambda chunk: self._search_chunk(chunk, k),
+            (vectors, queries, *allowed),
             max(1, MAX_SCORES_AT_ONCE // max(1, self.texts.num_rows)),
         )
 
@@ -66,8 +66,9 @@ class TextSearch(tf.Module):
         shared = tf.gather(self.words.score_all(queries), rows, batch_dims=1)
         return self.texts.score_rows(vectors, rows) + self._weight * shared
 
-    def _search_chunk(self, vectors, allowed, queries, k):
+    def _search_chunk(self, chunk, k):
+        vectors, queries, *allowed = chunk
         scores = self.texts.score_all(vectors)
         scores += self._weight * self.words.score_all(queries)
-        allowed &= self.texts.eligible
-        return best_rows(tf.where(allowed, scores, LOWEST), None, k)
+        scores = tf.where(self.texts.eligible, scores, LOWEST)
+        return best_rows(Allowed(*allowed).keep(scores), None, k)

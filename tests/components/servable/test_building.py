@@ -9,7 +9,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.servable import building, catalogue
-from models.index.exact import LOWEST
+from models.index.allowed import LOWEST
 from models.requests import HISTORY_NAMES
 from models.serving_graph.inputs import answer_specs, defaults, page_specs
 from models.serving_graph.settings import ServableSettings

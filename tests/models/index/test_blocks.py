@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.index.allowed import Allowed
 from models.index.blocks import Blocks, make, split
 from models.index.blocks_graph import BlocksIndex
 from models.index.exact import ExactIndex
@@ -64,7 +65,7 @@ def test_the_recall_asked_for_is_reached_on_other_queries(shop):
     items, index, blocks, queries, _ = shop
     assert blocks.recall >= SETTINGS.recall_target
     assert blocks.searched < len(blocks.rows) / 4
-    everything = tf.ones([100, NUM_ROWS], tf.bool)
+    everything = Allowed.everything(100)
     found, scores = index.search(queries, 20, everything)
     expected, best = items.search(tf.constant(queries), 20, everything)
     assert recall(found, expected) > 0.93
@@ -82,7 +83,7 @@ def test_the_tail_is_searched_for_as_long_as_it_takes():
     whole = make(vectors, group, queries, SETTINGS)
     both = make(vectors, group, queries, SETTINGS, tail)
     nearest = np.argsort(-queries @ vectors.T, axis=1)[:, : SETTINGS.k]
-    everything = tf.ones([100, 4000], tf.bool)
+    everything = Allowed.everything(100)
 
     def of_tail(blocks):
         index = BlocksIndex(ExactIndex(vectors), blocks)
@@ -109,8 +110,9 @@ def test_a_filter_costs_no_recall_and_fills_all_slots(shop, share, by_group):
         allowed = np.tile(np.isin(group, chosen), (100, 1))
     else:
         allowed = rng.random((100, NUM_ROWS)) < share
-    found, _ = index.search(queries, 20, tf.constant(allowed))
-    expected, _ = items.search(tf.constant(queries), 20, tf.constant(allowed))
+    fitting = Allowed.fitting(tf.constant(allowed))
+    found, _ = index.search(queries, 20, fitting)
+    expected, _ = items.search(tf.constant(queries), 20, fitting)
     assert recall(found, expected) >= 0.93
     np.testing.assert_array_equal(found >= 0, expected >= 0)
     rows = found.numpy()
@@ -121,18 +123,35 @@ def test_a_filter_costs_no_recall_and_fills_all_slots(shop, share, by_group):
 
 def test_more_than_there_is_leaves_slots_empty(shop):
     _, index, _, queries, _ = shop
-    everything = tf.ones([2, NUM_ROWS], tf.bool)
+    everything = Allowed.everything(2)
     rows, _ = index.search(queries[:2], NUM_ROWS + 5, everything)
     assert (rows.numpy()[:, -5:] == -1).all()
 
 
 def test_a_batch_answers_as_each_alone(shop):
+    """Whatever the others of the batch ask for."""
     _, index, _, queries, _ = shop
-    everything = tf.ones([8, NUM_ROWS], tf.bool)
-    together, _ = tf.function(index.search)(queries[:8], 20, everything)
+    rng = np.random.default_rng(5)
+    fits = np.ones((8, NUM_ROWS), bool)
+    # By blocks, by more of them, and by all rows.
+    for n, share in ((1, 0.5), (4, 0.1), (5, 0.0005)):
+        fits[n] = rng.random(NUM_ROWS) < share
+    left_out = np.full((8, 900), -1, np.int32)
+    left_out[2, :40] = rng.permutation(NUM_ROWS)[:40]
+    left_out[6] = rng.permutation(NUM_ROWS)[:900]
+    together, _ = tf.function(index.search)(
+        queries[:8], 20, Allowed(tf.constant(fits), tf.constant(left_out))
+    )
     for n in range(8):
-        alone, _ = index.search(queries[n : n + 1], 20, everything[:1])
+        one = slice(n, n + 1)
+        fits_alone = fits[one] if n in (1, 4, 5) else fits[one, :0]
+        alone, _ = index.search(
+            queries[one],
+            20,
+            Allowed(tf.constant(fits_alone), tf.constant(left_out[one])),
+        )
         np.testing.assert_array_equal(alone[0], together[n])
+    assert not set(together[6].numpy()) & set(left_out[6])
 
 
 def test_new_rows_are_found_at_once(shop):
@@ -142,7 +161,7 @@ def test_new_rows_are_found_at_once(shop):
     grown = blocks.of(more)
     assert sorted(grown.rows[grown.rows >= 0]) == list(range(len(more)))
     index = BlocksIndex(ExactIndex(more), grown)
-    everything = tf.ones([50, len(more)], tf.bool)
+    everything = Allowed.everything(50)
     rows, _ = index.search(queries[:50], 3, everything)
     # Each is its own nearest.
     assert (rows.numpy()[:, 0] == NUM_ROWS + np.arange(50)).mean() > 0.93
@@ -151,7 +170,7 @@ def test_new_rows_are_found_at_once(shop):
 def test_a_saved_model_finds_the_same(shop, tmp_path):
     _, index, _, queries, _ = shop
     search = tf.function(
-        lambda query, allowed: index.search(query, 20, allowed)[0],
+        lambda query, fits: index.search(query, 20, Allowed.fitting(fits))[0],
         input_signature=[
             tf.TensorSpec([None, DIMENSION], tf.float32),
             tf.TensorSpec([None, None], tf.bool),
@@ -159,9 +178,9 @@ def test_a_saved_model_finds_the_same(shop, tmp_path):
     )
     tf.saved_model.save(index, str(tmp_path), signatures=search)
     loaded = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
-    allowed = tf.random.stateless_uniform([9, NUM_ROWS], [1, 2]) < 0.3
-    found = loaded(query=tf.constant(queries[:9]), allowed=allowed)
-    expected, _ = index.search(queries[:9], 20, allowed)
+    fits = tf.random.stateless_uniform([9, NUM_ROWS], [1, 2]) < 0.3
+    found = loaded(query=tf.constant(queries[:9]), fits=fits)
+    expected, _ = index.search(queries[:9], 20, Allowed.fitting(fits))
     np.testing.assert_array_equal(found["output_0"], expected)
 
 

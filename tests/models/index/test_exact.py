@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, all_but
+from models.index.allowed import LOWEST, Allowed
+from models.index.exact import ExactIndex
 
 VECTORS = np.array([[1, 0], [0, 1], [2, 0], [0, 3]], np.float32)
-ALL = tf.ones([2, 4], tf.bool)
+ALL = Allowed.everything(2)
 QUERY = tf.constant([[1.0, 0.5], [0.0, 1.0]])
 
 
@@ -17,7 +18,7 @@ def test_best_rows_first_with_their_scores():
 
 
 def test_slots_that_cannot_be_filled_are_marked():
-    allowed = all_but(tf.constant([[2, -1], [3, 3]]), 4)
+    allowed = ALL.but(tf.constant([[2, -1], [3, 3]]))
     rows, scores = ExactIndex(VECTORS).search(QUERY, 6, allowed)
     np.testing.assert_array_equal(
         rows, [[3, 0, 1, -1, -1, -1], [1, 0, 2, -1, -1, -1]]
@@ -31,18 +32,13 @@ def test_ineligible_rows_never_come_through():
     assert 2 not in rows.numpy()
 
 
-def test_rows_out_of_range_are_no_exclusion():
-    mask = all_but(tf.constant([[-1, 1, 9, 1]]), 3)
-    np.testing.assert_array_equal(mask, [[True, False, True]])
-
-
 @pytest.mark.parametrize("batch", [1, 3, 7])
 def test_chunks_answer_as_the_whole(batch):
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(50, 4)).astype(np.float32)
     query = tf.constant(rng.normal(size=(batch, 4)), tf.float32)
     exclude = tf.constant(rng.integers(-1, 50, size=(batch, 5)), tf.int32)
-    allowed = all_but(exclude, 50)
+    allowed = Allowed.everything(batch).but(exclude)
     whole = ExactIndex(vectors).search(query, 10, allowed)
     chunked = ExactIndex(vectors, max_scores_at_once=100)
     rows, scores = tf.function(chunked.search)(query, 10, allowed)
@@ -63,18 +59,22 @@ def test_halves_score_like_floats():
 def test_survives_saving_with_static_ranks(tmp_path):
     index = ExactIndex(VECTORS)
     search = tf.function(
-        lambda query, allowed: dict(
+        lambda query, fits: dict(
             zip(
-                ("rows", "scores"), index.search(query, 3, allowed), strict=True
+                ("rows", "scores"),
+                index.search(query, 3, Allowed.fitting(fits)),
+                strict=True,
             )
         ),
         input_signature=[
             tf.TensorSpec([None, 2], tf.float32, "query"),
-            tf.TensorSpec([None, None], tf.bool, "allowed"),
+            tf.TensorSpec([None, None], tf.bool, "fits"),
         ],
     )
     tf.saved_model.save(index, str(tmp_path), signatures={"search": search})
     loaded = tf.saved_model.load(str(tmp_path)).signatures["search"]
     assert loaded.structured_outputs["rows"].shape.rank == 2
-    answer = loaded(query=QUERY, allowed=ALL)
-    np.testing.assert_array_equal(answer["rows"], [[2, 3, 0], [3, 1, 0]])
+    # Of whatever rank, as many columns as rows or none.
+    for fits in (tf.ones([2, 4], tf.bool), ALL.fits):
+        answer = loaded(query=QUERY, fits=fits)
+        np.testing.assert_array_equal(answer["rows"], [[2, 3, 0], [3, 1, 0]])

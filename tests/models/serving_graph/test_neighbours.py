@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.index.exact import LOWEST, ExactIndex, all_but
+from models.index.allowed import LOWEST, Allowed
+from models.index.exact import ExactIndex
 from models.serving_graph.neighbours import join_neighbours
 
 NUM_ITEMS, DIMENSION = 60, 4
@@ -27,7 +28,7 @@ def drawn(seed, batch=5, near=12, excluded=7):
         "added": tf.constant(added, tf.float32),
         "unseen_offset": tf.constant(rng.random(batch), tf.float32),
     }
-    allowed = all_but(tf.constant(exclude, tf.int32), NUM_ITEMS)
+    allowed = Allowed.everything(batch).but(tf.constant(exclude, tf.int32))
     return index, retrieved, allowed, tf.constant(rng.random(NUM_ITEMS) < 0.1)
 
 
@@ -53,7 +54,7 @@ def test_none_of_the_best_is_missing(seed):
         known = rows >= 0
         expected[query, rows[known]] += parts["added"][query, known]
     expected[:, unseen.numpy()] += parts["unseen_offset"][:, np.newaxis]
-    expected[~(allowed.numpy() & index.eligible.numpy())] = LOWEST
+    expected[~(allowed.mask(NUM_ITEMS) & index.eligible).numpy()] = LOWEST
     order = np.argsort(-expected, 1, kind="stable")[:, :k]
     best = np.take_along_axis(expected, order, 1)
 
