@@ -23,7 +23,7 @@ BASE = [
     "pyarrow>=15",
     "rich>=13",
     "scann==1.4.2",
-    "scipy>=1.11",
+    "scipy>=1.17",
     # tensorflow-hub 0.16 needs pkg_resources.
     "setuptools<81",
     "tensorflow==2.20.*",

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
+from scipy.linalg import svd
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 
 def item_factors(
@@ -41,12 +42,36 @@ def item_factors(
         sp.diags_array(1 / np.sqrt(np.maximum(matrix.sum(axis), 1)))
         for axis in (1, 0)
     )
-    start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
-    _, values, vectors = svds(
-        by_user @ matrix @ by_item, k=factors, v0=start.astype(np.float32)
-    )
+    values, vectors = _largest(by_user @ matrix @ by_item, factors, seed)
     placed = (vectors * values[:, None]).T
     norm = np.linalg.norm(placed, axis=1, keepdims=True)
     known = np.asarray(matrix.sum(0) > 0)[:, None] & (norm > 0)
     placed = np.divide(placed, norm, out=np.zeros_like(placed), where=known)
     return placed.astype(np.float32)
+
+
+def _largest(matrix, number, seed):
+    """Finds the largest singular values and their right vectors.
+
+    As `scipy.sparse.linalg.svds` does, whose seed does not reach the new
+    starts that ARPACK makes where values are equal, as in a small shop.
+
+    Returns:
+      Values float32 [F], the largest last, and vectors float32 [F, columns].
+    """
+    is_wide = matrix.shape[0] < matrix.shape[1]
+    tall = matrix.T if is_wide else matrix
+    side = tall.shape[1]
+    rng = np.random.default_rng(seed)
+    _, basis = eigsh(
+        LinearOperator(
+            (side, side), lambda x: tall.T @ (tall @ x), dtype=np.float32
+        ),
+        k=number,
+        v0=rng.standard_normal(side).astype(np.float32),
+        rng=rng,
+    )
+    basis, _ = np.linalg.qr(basis)
+    left, values, right = svd(tall @ basis, full_matrices=False)
+    vectors = left.T if is_wide else right @ basis.T
+    return values[::-1], vectors[::-1]

@@ -62,3 +62,12 @@ def test_ids_begin_at_the_factors_where_there_are_some():
     np.testing.assert_array_equal(after[:, 2:], before[:, 2:])
     np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
     np.testing.assert_allclose(after[[1, 3], :2], 0.3 * factors[[0, 2]])
+
+
+def test_one_seed_gives_the_same_where_values_are_equal():
+    """Then ARPACK starts anew from vectors that it draws."""
+    groups = sp.csr_array(np.kron(np.eye(3), np.ones((13, 8))))
+    first = item_factors(groups, 16, seed=1)
+    for _ in range(3):
+        np.testing.assert_array_equal(item_factors(groups, 16, seed=1), first)
+    assert (item_factors(groups, 16, seed=2) != first).any()
