@@ -214,7 +214,7 @@ def _build(vectors, tuned, asked, settings, folder):
         ("blocks", BlocksIndex(items, cut), built + cutting),
     ):
         path = folder / name
-        loaded[name] = _served(module, path)
+        loaded[name] = _served(module, path, vectors.shape[1])
         told[name] = _size(path, seconds)
         searches[name] = _unfiltered(loaded[name])
     told["blocks"] |= {"blocks": len(cut.rows), "searched": cut.searched}
@@ -224,9 +224,8 @@ def _build(vectors, tuned, asked, settings, folder):
     return contenders, told, loaded["blocks"]
 
 
-def _served(index, path):
+def _served(index, path, dimension):
     """Saves the search of an index and loads it again."""
-    dimension = index.vectors.shape[-1]
 
     @tf.function(
         input_signature=[
