@@ -208,13 +208,13 @@ def test_workers_learn_every_example_once_between_them(number, tmp_path):
 
 
 @slow
-@pytest.mark.xfail(
-    reason="the fourth of six epochs is 19 % off, where the others are within "
-    "4 %; other batches would explain it, which is not shown",
-    strict=True,
-)
 def test_workers_train_on_files_of_their_own(tiny_shop, tmp_path):
-    """Of three files one worker has two, the other one; both come to an end."""
+    """Of three files one worker has two, the other one.
+
+    Their batches are other ones than those of one worker, whose own curves
+    differ by up to a third at an epoch when the same examples come in another
+    order: the two may be as far from each other, and no further.
+    """
     training = dataclasses.replace(
         TRAINING,
         max_epochs=6,
@@ -223,9 +223,8 @@ def test_workers_train_on_files_of_their_own(tiny_shop, tmp_path):
         keep_sequences=False,
     )
     path = tmp_path / "job.json"
-    sources = in_files(tiny_shop, tmp_path / "examples", 3)
     worker.Job(
-        sources=sources,
+        sources=in_files(tiny_shop, tmp_path / "examples", 3),
         model_dir=str(tmp_path / "model"),
         run_dir=str(tmp_path / "run"),
         model=SETTINGS,
@@ -238,21 +237,27 @@ def test_workers_train_on_files_of_their_own(tiny_shop, tmp_path):
     told = (tmp_path / "worker0.log").read_text()[-3000:]
     assert codes == [0, 0], told
     history = json.loads((tmp_path / "run" / "history.json").read_text())
-    losses = [row["retrieval_loss"] for row in history["retrieval"]]
-    assert losses[-1] < 0.9 * losses[0]
     assert history["ranking"]
-    alone = trainer.train(
-        sources,
-        str(tmp_path / "alone" / "model"),
-        str(tmp_path / "alone" / "run"),
-        SETTINGS,
-        dataclasses.replace(training, strategy="default", own_files=False),
-    )
     model = tf.saved_model.load(str(tmp_path / "model"))
     assert model.item_vectors().shape[0] == 24
-    # Other batches of the same examples: the same way down, not the same steps.
-    expected = [row["retrieval_loss"] for row in alone["retrieval"]]
-    np.testing.assert_allclose(losses[:6], expected[:6], rtol=0.1)
+
+    def alone(number):
+        """Trains one worker; the number of files decides the order."""
+        folder = tmp_path / f"alone-{number}"
+        rows = trainer.train(
+            in_files(tiny_shop, folder / "examples", number),
+            str(folder / "model"),
+            str(folder / "run"),
+            SETTINGS,
+            dataclasses.replace(training, strategy="default", own_files=False),
+        )
+        return [row["retrieval_loss"] for row in rows["retrieval"]]
+
+    losses = np.array([row["retrieval_loss"] for row in history["retrieval"]])
+    orders = np.array([alone(number) for number in (1, 3, 7)])
+    assert losses[-1] < 0.2 * losses[0]
+    assert (losses > 0.9 * orders.min(0)).all(), (losses, orders)
+    assert (losses < 1.1 * orders.max(0)).all(), (losses, orders)
 
 
 def test_a_job_that_is_none_is_named(tmp_path, capsys, monkeypatch):
