@@ -7,6 +7,7 @@ bring is not the images' doing. `daogou bench images` runs it.
 """
 
 import dataclasses
+import json
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -69,8 +70,8 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
 
     Args:
       options: What is done.
-      folder: For tables, artifacts and models; kept. Texts that were encoded
-        there before are not encoded again.
+      folder: For tables, artifacts and models; kept. What was trained or
+        encoded there before, with these options, is not done again.
       tell: Told a line when something is done.
 
     Returns:
@@ -79,7 +80,8 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
       are ahead of the one without, with an interval.
 
     Raises:
-      DataError: The mall has no images, or nothing is to be trained.
+      DataError: The mall has no images, nothing is to be trained, or the
+        folder holds a comparison with other options.
     """
     for what, count in (
         ("image_width", options.mall.image_width),
@@ -87,6 +89,7 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
     ):
         if not count:
             raise DataError(f"{what}: 0; allowed: 1 or more")
+    _claim(folder, options)
     config = _config(options)
     artifacts = _prepare(config, folder, tell)
     dealt = _with_others_images(artifacts.sources, folder / "shuffled")
@@ -102,12 +105,15 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
     epochs: dict[str, list[int]] = {way: [] for way in ways}
     for seed in options.seeds:
         training = dataclasses.replace(config.training, seed=seed)
-        for way, (sources, settings) in ways.items():
-            work = folder / "model"
-            shutil.rmtree(work, ignore_errors=True)
-            history = trainer.train(
-                sources, f"{work}/model", f"{work}/run", settings, training
-            )
+        for number, (way, (sources, settings)) in enumerate(ways.items()):
+            work = folder / f"trained-{number}-{seed}"
+            done = work / "run" / "history.json"
+            if not done.exists():
+                shutil.rmtree(work, ignore_errors=True)
+                trainer.train(
+                    sources, f"{work}/model", f"{work}/run", settings, training
+                )
+            history = json.loads(done.read_text(encoding="utf-8"))
             trained = coldstart.ask(
                 f"{work}/model",
                 len(history["retrieval"]),
@@ -117,7 +123,7 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
             found = _figures(trained, config.retrieval_evaluation)
             figures[way].append(found)
             epochs[way].append(trained.epochs)
-            means = {name: round(v.mean(), 4) for name, v in found.items()}
+            means = {name: f"{v.mean():.4f}" for name, v in found.items()}
             tell(f"{way}, seed {seed}, {trained.epochs} epochs: {means}")
     pictured = _pictured(folder)
     with_image = np.array([i in pictured for i in trained.item_ids])
@@ -189,6 +195,22 @@ def _lead(values, off, users) -> dict[str, float]:
         name: round(value, 4)
         for name, value in dataclasses.asdict(ahead).items()
     }
+
+
+def _claim(folder: pathlib.Path, options: Options) -> None:
+    """Lets a folder hold trainings of these options and no others."""
+    told = dataclasses.asdict(options)
+    del told["seeds"]
+    text = json.dumps(told, indent=1)
+    path = folder / "options.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise DataError(
+            f"{folder} holds a comparison with other options; allowed: the "
+            f"same ones ({path}), or another folder"
+        )
 
 
 def _settings(options: Options, training: TrainingSettings) -> dict:

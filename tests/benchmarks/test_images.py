@@ -1,10 +1,15 @@
 """Images of other items, and how far ways are ahead of one another."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from benchmarks import images
 from benchmarks.images import OFF, ON
+from datasets.mall.settings import MallSettings
+from schema.errors import DataError
 
 
 def record(image):
@@ -48,3 +53,12 @@ def test_leads_are_of_the_same_queries():
     assert lead["all"]["ndcg@10"]["mean"] == 0.25
     assert lead["unseen"]["ndcg@10"]["mean"] == 1
     assert lead["without image"]["recall@50"]["mean"] == 0
+
+
+def test_a_folder_holds_trainings_of_one_kind(tmp_path):
+    options = images.Options(mall=MallSettings(image_width=8))
+    images._claim(tmp_path / "new", options)
+    images._claim(tmp_path / "new", dataclasses.replace(options, seeds=(3,)))
+    other = dataclasses.replace(options, max_epochs=3)
+    with pytest.raises(DataError, match="with other options"):
+        images._claim(tmp_path / "new", other)

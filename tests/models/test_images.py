@@ -268,7 +268,8 @@ def test_through_transform_training_and_saving(tiny_shop, tmp_path):
             ranking_batch=64,
         ),
     )
-    before = new_items.load(tmp_path / "model").item_vectors().numpy()
+    trained = new_items.load(tmp_path / "model")
+    before = trained.item_vectors().numpy()
     known = [f"i{n:02d}".encode() for n in range(NUM_ITEMS)]
     copy = tmp_path / "copy"
     new_items.copy_with_ids(
@@ -288,7 +289,8 @@ def test_through_transform_training_and_saving(tiny_shop, tmp_path):
     assert np.abs(one - two).max() > 1e-4
     assert np.abs(one - three).max() > 1e-4
     # None of the next has an image.
-    model.put_items(tf.constant([example(**new | {"item_id": "n1"})]), [[]])
+    again = [example(**new | {"item_id": "n1"})]
+    model.put_items(tf.constant(again), tf.zeros([1, 0]))
     np.testing.assert_allclose(
         model.item_vectors()[NUM_ITEMS], three, atol=1e-6
     )
