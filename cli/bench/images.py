@@ -37,6 +37,12 @@ def _number(name: str, argument: str, default: float, text: str):
 @_number("--new-items", "new_items", 40, "Items that are listed a day.")
 @_number("--width", "width", 64, "Numbers of an image.")
 @_number("--missing", "missing", 0.2, "Share of items without an image.")
+@_number(
+    "--unsaid-style",
+    "unsaid_style",
+    0.5,
+    "How much of an item's style no word tells, beside 1.8 that words tell.",
+)
 @_number("--dropout", "dropout", 0.2, "Share of images hidden in a step.")
 @_number("--seeds", "seeds", 2, "Trainings of each way.")
 @_number("--max-epochs", "max_epochs", 0, "Of a training; 0: the demo's.")
@@ -58,6 +64,7 @@ def images(
     new_items: int,
     width: int,
     missing: float,
+    unsaid_style: float,
     dropout: float,
     seeds: int,
     max_epochs: int,
@@ -95,6 +102,7 @@ def images(
                     new_items_per_day=new_items,
                     image_width=width,
                     image_missing_share=missing,
+                    unsaid_style=unsaid_style,
                 ),
                 seeds=tuple(range(first, first + seeds)),
                 max_epochs=max_epochs,

@@ -49,6 +49,8 @@ class MallSettings(Settings):
         Other tables, and other columns, stay as they are.
       image_missing_share: Share of items without an image all the same; 0 to
         1.
+      unsaid_style: How much of an item's style no word tells, a scale beside
+        the 1.8 of brand and options together; 0 (words tell all) to 10.
       truth_share: Share of impressions whose true click probability is
         written to the ground truth; 0 to 1.
     """
@@ -73,6 +75,7 @@ class MallSettings(Settings):
     uncategorised_share: float = 0.0
     image_width: int = 0
     image_missing_share: float = 0.2
+    unsaid_style: float = 0.5
     truth_share: float = 0.1
 
     def __post_init__(self):
@@ -99,6 +102,7 @@ class MallSettings(Settings):
             ("uncategorised_share", 0, 0.9),
             ("image_width", 0, 4096),
             ("image_missing_share", 0, 1),
+            ("unsaid_style", 0, 10),
             ("truth_share", 0, 1),
         ):
             value = getattr(self, field)

@@ -71,3 +71,22 @@ def test_without_images_there_are_none(catalogue):
 def test_bad_settings_are_named():
     with pytest.raises(SettingsError, match="image_missing_share is 2"):
         dataclasses.replace(PLAIN, image_missing_share=2)
+
+
+def test_unsaid_style_changes_no_word(catalogue):
+    other = build_catalogue(dataclasses.replace(PICTURED, unsaid_style=5.0))
+    assert other.titles == catalogue.titles
+    for name in ("options", "brand", "price", "quality", "listed_at"):
+        np.testing.assert_array_equal(
+            getattr(other, name), getattr(catalogue, name)
+        )
+    # What items of a brand have in common is what words tell.
+    order = np.argsort(catalogue.brand, kind="stable")
+    first, second = order[:-1], order[1:]
+    same = catalogue.brand[first] == catalogue.brand[second]
+    told, hardly = (
+        (made.style[first] * made.style[second]).sum(1)[same].mean()
+        for made in (catalogue, other)
+    )
+    assert told > 0.2
+    assert hardly < 0.5 * told

@@ -1,6 +1,7 @@
 """Images in the item tower: missing, hidden, taken in later, and off."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -17,7 +18,15 @@ from models.towers import ItemTower
 from models.training import trainer
 from models.training.last_version import named_weights
 from schema import loader
-from tests.models.conftest import MODEL, NUM_ITEMS, example, items, transform
+from tests.encoders import HIDDEN, write_tiny_bert
+from tests.models.conftest import (
+    MODEL,
+    NUM_ITEMS,
+    example,
+    items,
+    transform,
+    write_text_vectors,
+)
 from tests.models.test_item_table import write_items
 from tests.slow import slow
 
@@ -251,8 +260,19 @@ def test_through_transform_training_and_saving(tiny_shop, tmp_path):
         loader.load("catalogue"),
         tmp_path / "items",
     )
+    rng = np.random.default_rng(0)
+    texts = {f"i{n:02d}": rng.normal(size=HIDDEN) for n in range(NUM_ITEMS)}
+    write_text_vectors(tmp_path / "text", HIDDEN, items=texts)
+    paths = write_tiny_bert(tmp_path / "bert")
+    about = {
+        "dimension": HIDDEN,
+        "preprocess": str(paths.preprocess),
+        "encoder": str(paths.encoder),
+    }
+    (tmp_path / "text" / "encoder.json").write_text(json.dumps(about))
     sources = dataclasses.replace(
         tiny_shop,
+        text_vectors=str(tmp_path / "text"),
         items=str(tmp_path / "items"),
         item_transform_graph=str(tmp_path / "items" / "graph"),
     )
@@ -282,7 +302,7 @@ def test_through_transform_training_and_saving(tiny_shop, tmp_path):
         example(**new | {"item_id": "n2"}, image_embedding=images[2]),
         example(**new | {"item_id": "n3"}),
     ]
-    model.put_items(tf.constant(put_in), tf.zeros([3, 0]))
+    model.put_items(tf.constant(put_in), tf.ones([3, HIDDEN]))
     after = model.item_vectors().numpy()
     np.testing.assert_array_equal(after[:NUM_ITEMS], before)
     one, two, three = after[NUM_ITEMS:]
@@ -290,7 +310,7 @@ def test_through_transform_training_and_saving(tiny_shop, tmp_path):
     assert np.abs(one - three).max() > 1e-4
     # None of the next has an image.
     again = [example(**new | {"item_id": "n1"})]
-    model.put_items(tf.constant(again), tf.zeros([1, 0]))
+    model.put_items(tf.constant(again), tf.ones([1, HIDDEN]))
     np.testing.assert_allclose(
         model.item_vectors()[NUM_ITEMS], three, atol=1e-6
     )
