@@ -77,7 +77,9 @@ def run(options: Options, folder: pathlib.Path, tell: Tell) -> dict:
     Returns:
       `queries` by group; `models`, by way and group recall@50 and ndcg@10, and
       the `epochs` of each training; `lead`, by how much the ways with images
-      are ahead of the one without, with an interval.
+      are ahead of the one without, with an interval; `lead_over_wrong`, by how
+      much images are ahead of those of other items, which cost the training
+      as much and tell nothing.
 
     Raises:
       DataError: The mall has no images, nothing is to be trained, or the
@@ -149,7 +151,7 @@ def compare(
     groups: dict[str, np.ndarray],
     users: np.ndarray,
 ) -> dict:
-    """Sums up by group, and says how far each way is ahead of `OFF`.
+    """Sums up by group, and says how far ways are ahead of others.
 
     Args:
       figures: By way and metric, float [queries].
@@ -157,10 +159,11 @@ def compare(
       users: Who asked, [queries].
 
     Returns:
-      `queries`, `models` and `lead` of `run`.
+      `queries`, `models`, `lead` and, with `SHUFFLED`, `lead_over_wrong` of
+      `run`.
     """
     groups = {name: mask for name, mask in groups.items() if mask.any()}
-    return {
+    result: dict = {
         "queries": {name: int(mask.sum()) for name, mask in groups.items()},
         "models": {
             way: {
@@ -172,20 +175,25 @@ def compare(
             for way, found in figures.items()
         },
         "lead": {
-            way: {
-                group: {
-                    metric: _lead(
-                        found[metric][mask],
-                        figures[OFF][metric][mask],
-                        users[mask],
-                    )
-                    for metric in found
-                }
-                for group, mask in groups.items()
-            }
+            way: _leads(found, figures[OFF], groups, users)
             for way, found in figures.items()
             if way != OFF
         },
+    }
+    if SHUFFLED in figures:
+        result["lead_over_wrong"] = _leads(
+            figures[ON], figures[SHUFFLED], groups, users
+        )
+    return result
+
+
+def _leads(found, other, groups, users) -> dict[str, dict]:
+    return {
+        group: {
+            metric: _lead(found[metric][mask], other[metric][mask], users[mask])
+            for metric in found
+        }
+        for group, mask in groups.items()
     }
 
 

@@ -120,7 +120,9 @@ def images(
                 for way, found in result["models"].items()
             ],
         )
-    for way, found in result["lead"].items():
+    leads = {f"{way} less none": of for way, of in result["lead"].items()}
+    leads["images less wrong ones"] = result["lead_over_wrong"]
+    for way, found in leads.items():
         for group in ("all", "unseen", "without image"):
             for metric, lead in found.get(group, {}).items():
                 click.echo(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import images
-from benchmarks.images import OFF, ON
+from benchmarks.images import OFF, ON, SHUFFLED
 from datasets.mall.settings import MallSettings
 from schema.errors import DataError
 
@@ -53,6 +53,13 @@ def test_leads_are_of_the_same_queries():
     assert lead["all"]["ndcg@10"]["mean"] == 0.25
     assert lead["unseen"]["ndcg@10"]["mean"] == 1
     assert lead["without image"]["recall@50"]["mean"] == 0
+    assert "lead_over_wrong" not in found
+    wrong = {m: np.zeros(4) for m in images.METRICS}
+    ways = {OFF: off, ON: on, SHUFFLED: wrong}
+    found = images.compare(ways, groups, np.arange(4))
+    assert found["lead"][ON] == lead
+    over = found["lead_over_wrong"]
+    assert over["all"]["recall@50"]["mean"] == 0.75
 
 
 def test_a_folder_holds_trainings_of_one_kind(tmp_path):
