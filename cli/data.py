@@ -65,6 +65,13 @@ def data() -> None:
     type=click.FloatRange(0, 0.9),
     help="Share of items whose category is not said.  [0]",
 )
+@click.option(
+    "--images",
+    type=click.IntRange(0, 4096),
+    metavar="N",
+    help="Image vectors of so many numbers, which a fifth of the items lack.  "
+    "[0: none]",
+)
 def generate(
     *,
     output: pathlib.Path,
@@ -75,6 +82,7 @@ def generate(
     leaving: float | None,
     joining_taste: float | None,
     uncategorised: float | None,
+    images: int | None,
 ) -> None:
     """Simulate a Chinese mall: items, users, campaigns, events.
 
@@ -99,6 +107,7 @@ def generate(
         if joining_taste is None
         else joining_taste,
         uncategorised_share=uncategorised or 0.0,
+        image_width=images or 0,
     )
     summary = generate_mall(settings, output)
     for table in TABLES:

@@ -42,6 +42,7 @@ COMMANDS = {
     "data": "cli.data:data",
     "bundle": "cli.bundle:bundle",
     "encoder": "cli.encoder:encoder",
+    "images": "cli.images:images",
     "kubeflow": "cli.kubeflow:kubeflow",
     "bench": "cli.bench:bench",
     "serve": "cli.serve:serve",

@@ -28,6 +28,7 @@ SAMPLE_QUERIES = {
         "daogou run --preset jdata --data ../jdata --seed 7",
         "daogou run --preset demo --encoder bge-small-zh-v1.5",
         "daogou run --preset demo --fine-tune adapters",
+        "daogou run --preset custom --data tables --images",
     )
 )
 @click.option(
@@ -58,6 +59,12 @@ SAMPLE_QUERIES = {
     "or all of it. Takes several times as long.",
 )
 @click.option(
+    "--images",
+    is_flag=True,
+    help="Let the model read the items' images (column image_embedding); those "
+    "of the simulated mall are made up.",
+)
+@click.option(
     "--tuned",
     is_flag=True,
     help="Train with what `daogou tune` found for this preset.",
@@ -82,6 +89,7 @@ def run(
     encoder: str | None,
     preprocess: str | None,
     fine_tune: str | None,
+    images: bool,
     tuned: bool,
     no_cache: bool,
     verbose: bool,
@@ -93,7 +101,7 @@ def run(
     print goes to run.log beside the report.
     """
     if data_only:
-        _prepare_only(preset, data, runs, seed)
+        _prepare_only(preset, data, runs, seed, images=images)
         return
     found = run_and_show(
         preset,
@@ -102,6 +110,7 @@ def run(
         seed=seed,
         text_models=text_models.found(encoder, preprocess),
         fine_tune=fine_tune,
+        images=images,
         tuned=tuned,
         use_cache=not no_cache,
         verbose=verbose,
@@ -183,12 +192,19 @@ def next_commands(found: "RunReport", runs: pathlib.Path) -> list[str]:
 
 
 def _prepare_only(
-    preset: str, data: pathlib.Path | None, runs: pathlib.Path, seed: int | None
+    preset: str,
+    data: pathlib.Path | None,
+    runs: pathlib.Path,
+    seed: int | None,
+    *,
+    images: bool,
 ) -> None:
     from pipeline import presets, source
     from pipeline.places import local_places
 
     places = local_places(runs, preset)
     config = presets.by_name(preset, seed)
+    if images:
+        config = presets.with_images(config)
     click.echo(source.prepare_data(config, data, places))
     click.echo(f"tables: {places.data_dir}")

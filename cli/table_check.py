@@ -12,6 +12,7 @@ import math
 import pathlib
 import typing
 
+from cli import image_check
 from cli.table_files import fits, has_type, read_batches, table_files
 from schema import contract
 from schema.errors import DataError
@@ -129,6 +130,7 @@ class _Check:
         self.event_types: collections.Counter[str] = collections.Counter()
         self.findings: dict[tuple[str, str, str], Finding] = {}
         self.item_ids: pa.Array | None = None
+        self.image_widths = image_check.ImageWidths()
 
     def note(
         self,
@@ -189,6 +191,11 @@ class _Check:
             self.note(table, "", "the table has no rows")
         if ids:
             self._duplicates(table, pa.chunked_array(ids))
+        rows, text, example = self.image_widths.others()
+        if table == "items" and rows:
+            aside = Severity.PUT_ASIDE
+            column = image_check.COLUMN
+            self.note(table, column, text, aside, rows=rows, example=example)
         self._judge(table)
 
     def _judge(self, table: str) -> None:
@@ -245,6 +252,8 @@ class _Check:
                 self._time(table, name, values)
             if name in RANGES:
                 self._range(table, name, values)
+            if name == image_check.COLUMN:
+                self._images(table, name, values)
         if table == "events":
             self._events(batch)
 
@@ -324,6 +333,12 @@ class _Check:
             broken = pc.invert(pc.is_finite(values))
             text = "not a finite number"
             self.note_rows(table, name, text, broken, values)
+
+    def _images(self, table, name, values):
+        vectors = image_check.as_vectors(values)
+        self.image_widths.add(vectors)
+        broken = image_check.not_finite(vectors)
+        self.note_rows(table, name, image_check.NOT_FINITE, broken, vectors)
 
     def _events(self, batch: "pa.RecordBatch") -> None:
         import pyarrow as pa

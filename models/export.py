@@ -57,6 +57,7 @@ class TrainedModel(tf.Module):
             *model.item_tower.content_weights(),
             model.item_tower.unknown,
             *model.item_text.variables,
+            *(model.item_image.variables if model.item_image else ()),
             *model.query_text.variables,
             model.representations,
             *model.neighbours.variables,

@@ -34,6 +34,8 @@ class Feature:
       default: What a missing raw value counts as.
       is_list: Whether it has any number of values an example. Of an item's
         they are a set, and the tower sums over them.
+      is_vector: Whether its values are one vector, as long as any other
+        example's; an example without one has no values.
       tower: Who reads it: `item` (item tower), `context` (query tower: what
         is known of the request and the user); empty where a part of the
         model reads it by name.
@@ -49,6 +51,7 @@ class Feature:
     dtype: str = "int64"
     default: str | int | float = 0
     is_list: bool = False
+    is_vector: bool = False
     tower: str = ""
     size: int = 0
     level: int = 0
@@ -75,6 +78,12 @@ ITEM_FEATURES = (
     _raw("item_id", "string", ""),
     _raw("price", "float32", -1.0),
     _raw("listed_at", "int64", 0),
+    Feature(
+        name="image",
+        source="image_embedding",
+        dtype="float32",
+        is_vector=True,
+    ),
     *(
         Feature(
             name=f"category_{level}",

@@ -19,6 +19,8 @@ from schema.errors import DataError
 
 # The file of ids, one a line, beside a run and in a model's assets.
 IDS_FILE = "item_ids.txt"
+# The row of the feature table that holds images.
+IMAGE = "image"
 _log = logging.getLogger(__name__)
 
 
@@ -87,15 +89,19 @@ def read_item_texts(folder: str, item_ids: np.ndarray) -> np.ndarray:
     return np.array([text_of.get(i, b"") for i in item_ids], object)
 
 
-def read_items(files: list[str]) -> dict[str, np.ndarray]:
+def read_items(
+    files: list[str], *, images: bool = False
+) -> dict[str, np.ndarray]:
     """Reads transformed items, sorted by id so that rows are repeatable.
 
     Args:
       files: TFRecord files (gzip) that the item Transform wrote.
+      images: Whether vectors are read too.
 
     Returns:
       Each feature of `ITEM_FEATURES` as an array [N], lists [N, MAX_TAGS] as
-      `first_words` makes them.
+      `first_words` makes them, vectors [N, width], zeros where there is none,
+      of width 0 where no item has one.
 
     Raises:
       DataError: There is no item, or an id that is empty, double, or has a
@@ -103,9 +109,10 @@ def read_items(files: list[str]) -> dict[str, np.ndarray]:
     """
     spec = {
         f.name: tf.io.VarLenFeature(tf.as_dtype(f.dtype))
-        if f.is_list
+        if f.is_list or f.is_vector
         else tf.io.FixedLenFeature([], tf.as_dtype(f.dtype))
         for f in ITEM_FEATURES
+        if images or not f.is_vector
     }
     lists = [f for f in ITEM_FEATURES if f.is_list]
 
@@ -123,8 +130,7 @@ def read_items(files: list[str]) -> dict[str, np.ndarray]:
     if not batches:
         raise DataError("the catalogue is empty; at least one item is needed")
     columns = {
-        name: np.concatenate([batch[name] for batch, _ in batches])
-        for name in spec
+        name: _joined([batch[name] for batch, _ in batches]) for name in spec
     }
     for feature in lists:
         cut = sum(int(counts[feature.name]) for _, counts in batches)
@@ -183,13 +189,38 @@ def first_words(words: tf.SparseTensor, width: int) -> tf.Tensor:
 
 
 def dense(items: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Brings lists of transformed items to the width of the table's."""
-    return {
-        name: first_words(values, MAX_TAGS)
-        if isinstance(values, tf.SparseTensor)
-        else values
-        for name, values in items.items()
-    }
+    """Brings lists of transformed items to the width of the table's.
+
+    Vectors become as long as the longest of them.
+    """
+    return {name: _dense(values) for name, values in items.items()}
+
+
+def _dense(values):
+    if not isinstance(values, tf.SparseTensor):
+        return values
+    if values.dtype.is_floating:
+        return tf.sparse.to_dense(values)
+    return first_words(values, MAX_TAGS)
+
+
+def _joined(batches):
+    """Joins batches; one without vectors has them of width 0."""
+    if batches[0].ndim == 1:
+        return np.concatenate(batches)
+    width = max(batch.shape[1] for batch in batches)
+    return np.concatenate([widened(batch, width) for batch in batches])
+
+
+def widened(vectors: np.ndarray, least: int) -> np.ndarray:
+    """Gives vectors columns of zeros up to a width.
+
+    >>> widened(np.zeros([2, 0], np.float32), 1)
+    array([[0.],
+           [0.]], dtype=float32)
+    """
+    missing = max(0, least - vectors.shape[1])
+    return np.pad(vectors, [(0, 0), (0, missing)])
 
 
 def _too_many(words):
@@ -213,6 +244,8 @@ class ItemTable(tf.Module):
     Attributes:
       text: float32 [N + 1, text dimension], row 0 for what is unknown; a
         variable, because fine-tuning the encoder changes it.
+      image: float32 [N + 1, image dimension], zeros for items without; None
+        where none has one, or images were not read.
     """
 
     def __init__(
@@ -246,6 +279,9 @@ class ItemTable(tf.Module):
             }
             self._listed = self._variable(self.listed_at, "listed_at")
             self.text = self._variable(text.astype(np.float32), "text")
+            self.image: tf.Variable | None = None
+            if IMAGE in columns and columns[IMAGE].any():
+                self.image = self._variable(columns[IMAGE], IMAGE)
             self._choices = self._variable(
                 np.zeros(self.num_items, np.float32), "choices"
             )
@@ -262,6 +298,11 @@ class ItemTable(tf.Module):
     def text_dimension(self) -> int:
         """Width of text vectors, 0 without text."""
         return self.text.shape[1]
+
+    @property
+    def image_dimension(self) -> int:
+        """Width of images, 0 without them."""
+        return 0 if self.image is None else self.image.shape[1]
 
     def set_choices(self, counts: np.ndarray) -> None:
         """Says how often training sees each id chosen, [N]."""
@@ -299,6 +340,10 @@ class ItemTable(tf.Module):
         found["text"] = tf.gather(self.text, rows + 1)
         return found
 
+    def images(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [..., image dimension] of rows, if there are any."""
+        return tf.gather(self.image, rows + 1)
+
     def listed(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns int64 [...], when rows were listed; 0 where unknown."""
         return tf.gather(self._listed, rows + 1)
@@ -311,12 +356,15 @@ class ItemTable(tf.Module):
         Args:
           rows: int32 [M], each once; those behind the last without a gap.
           items: `item_id`, `listed_at` and each feature of the tower, [M],
-            lists as `dense` makes them, and `text` [M, text dimension].
+            lists as `dense` makes them, `text` [M, text dimension], and where
+            the table has images `image` [M, image dimension].
         """
         for name, column in self._columns.items():
             put_rows(column, rows + 1, items[name])
         put_rows(self._listed, rows + 1, items["listed_at"])
         put_rows(self.text, rows + 1, items["text"])
+        if self.image is not None:
+            put_rows(self.image, rows + 1, items[IMAGE])
         chosen = tf.concat([self._choices, tf.zeros([tf.size(rows)])], 0)
         put_rows(self._choices, rows + 1, tf.gather(chosen, rows + 1))
         put_rows(self._id_strings, rows, items["item_id"])

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from models.features import ITEM_FEATURES, tower_features
-from models.item_table import IDS_FILE, dense, put_rows
+from models.item_table import IDS_FILE, IMAGE, dense, put_rows
 from schema.errors import DataError
 
 if typing.TYPE_CHECKING:
@@ -45,22 +44,24 @@ def put(
     """
     table = model.items
     items = {**dense(transform(raw)), "text": text}
+    if table.image_dimension:
+        # As wide as the table's where none of these items has one too.
+        missing = table.image_dimension - tf.shape(items[IMAGE])[1]
+        items[IMAGE] = tf.pad(items[IMAGE], [[0, 0], [0, missing]])
+        items[IMAGE].set_shape([None, table.image_dimension])
     rows = table.lookup(items["item_id"])
     known = rows < tf.shape(model.representations)[0] - 1
     # Row -1, of no item, stands in for the new ones.
     here = tf.where(known, rows, -1)
-    before = model.frozen(here) - _content(model, table.features(here))
+    before = model.frozen(here) - _content(model, model.item_features(here))
     unknown = tf.cast(model.item_tower.unknown, tf.float32)
     base = tf.where(known[:, None], before, unknown)
-    put_rows(model.representations, rows + 1, base + _content(model, items))
+    content = _content(model, model.centred(items))
+    put_rows(model.representations, rows + 1, base + content)
     table.put(rows, items)
 
 
-def _content(model, items):
-    features = {
-        f.name: items[f.name] for f in tower_features(ITEM_FEATURES, "item")
-    }
-    features["text"] = model.item_text(items["text"])
+def _content(model, features):
     return tf.cast(model.item_tower.content(features), tf.float32)
 
 

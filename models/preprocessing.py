@@ -129,7 +129,7 @@ def _transform(table, inputs, where):
             )
         values = inputs[feature.source]
         transform = TRANSFORMS[feature.transform]
-        if feature.is_list:
+        if feature.is_list or feature.is_vector:
             if isinstance(values, tf.RaggedTensor):
                 values = values.to_sparse()
             outputs[feature.name] = tf.SparseTensor(
@@ -151,8 +151,8 @@ def item_preprocessing_fn(inputs: dict) -> dict:
       inputs: Raw features of `schema/catalogue.pbtxt`.
 
     Returns:
-      The features of `models.features.ITEM_FEATURES`, lists sparse and the
-      others [batch].
+      The features of `models.features.ITEM_FEATURES`, lists and vectors
+      sparse and the others [batch].
 
     Raises:
       DataError: A feature is missing from the schema.

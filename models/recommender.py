@@ -81,6 +81,8 @@ class Recommender(tfrs.Model):
             sizes=sizes,
             id_dropout=settings.id_dropout,
             dropout=settings.dropout,
+            images=items.image_dimension > 0,
+            image_dropout=settings.image_dropout,
             fixed_shapes=training.fixed_shapes,
             table_bytes=training.table_megabytes * 1_000_000,
             name="item_tower",
@@ -118,11 +120,15 @@ class Recommender(tfrs.Model):
             self.full,
             name="retrieval",
         )
+        everything = tf.range(items.num_items)
         self.item_text = Centering(
-            known_mean(
-                items.features(tf.range(items.num_items))["text"].numpy()
-            )
+            known_mean(items.features(everything)["text"].numpy())
         )
+        # None where items have no images.
+        self.item_image: Centering | None = None
+        if items.image_dimension:
+            image_mean = known_mean(items.images(everything).numpy())
+            self.item_image = Centering(image_mean)
         self.query_text = Centering(known_mean(query_vectors[1:]))
         self.training_queries = tf.Variable(
             query_vectors, trainable=False, name="training_queries"
@@ -151,13 +157,26 @@ class Recommender(tfrs.Model):
         """Runs the item tower on rows, float [..., d]."""
         # Flat, because Keras fixes the rank of a layer's input at its first
         # call, and histories and samples differ in it.
-        features = self.items.features(tf.reshape(rows, [-1]))
-        features["text"] = self.item_text(features["text"])
+        features = self.item_features(tf.reshape(rows, [-1]))
         flat = self.item_tower(features, training=training)
         shape = tf.concat([tf.shape(rows), [self.settings.dimension]], 0)
         vectors = tf.reshape(flat, shape)
         vectors.set_shape([*rows.shape, self.settings.dimension])
         return vectors
+
+    def item_features(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what the item tower reads of rows, int32 [...]."""
+        features = self.items.features(rows)
+        if self.item_image is not None:
+            features["image"] = self.items.images(rows)
+        return self.centred(features)
+
+    def centred(self, features: dict) -> dict[str, tf.Tensor]:
+        """Centres texts and images, as the item tower reads them."""
+        features = {**features, "text": self.item_text(features["text"])}
+        if self.item_image is not None:
+            features["image"] = self.item_image(features["image"])
+        return features
 
     def set_text_vectors(self, items: np.ndarray, queries: np.ndarray) -> None:
         """Takes the vectors of another encoder, and their means.

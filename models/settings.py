@@ -30,6 +30,10 @@ class ModelSettings(Settings):
       dropout: Share of activations dropped in training; 0 to below 1.
       id_dropout: Share of items whose id is hidden in a training step, so
         that an unknown id means something; 0 to below 1.
+      images: Whether the item tower reads the items' images
+        (`image_embedding`), where there are any.
+      image_dropout: Share of images hidden in a training step, so that an item
+        without one costs little; 0 to below 1.
       complete_catalogue: Whether all items were on offer from the first day,
         so that one that nobody chose was not wanted and is a negative.
         Otherwise an item is one from its listing or its first choice on, and
@@ -60,6 +64,8 @@ class ModelSettings(Settings):
     feed_forward: int = 2
     dropout: float = 0.3
     id_dropout: float = 0.1
+    images: bool = False
+    image_dropout: float = 0.2
     complete_catalogue: bool = False
     neighbours: int = 50
     half_life_days: float = 0.0
@@ -91,7 +97,12 @@ class ModelSettings(Settings):
             "a divisor of dimension that leaves an even number",
         )
         self.check("feed_forward", 1 <= self.feed_forward <= 8, "1 to 8")
-        for field in ("dropout", "id_dropout", "ranking_dropout"):
+        for field in (
+            "dropout",
+            "id_dropout",
+            "image_dropout",
+            "ranking_dropout",
+        ):
             self.check(field, 0 <= getattr(self, field) < 1, "[0, 1)")
         self.check("neighbours", self.neighbours >= 0, ">= 0")
         self.check("half_life_days", self.half_life_days >= 0, ">= 0")

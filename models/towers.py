@@ -70,7 +70,7 @@ class ItemTower(tf.keras.Model):
     The id carries what interactions say, everything else what the catalogue
     says. An id that is hidden (in training, at random) or that training never
     saw is replaced by one learned vector, so that a new item stands on its
-    text, category, brand, tags and price.
+    text, image, category, brand, tags and price.
 
     Args:
       dimension: Width of the vectors.
@@ -79,6 +79,9 @@ class ItemTower(tf.keras.Model):
       sizes: Number of indices of each categorical feature.
       id_dropout: Share of ids hidden in a training step.
       dropout: Share of the fused content that is dropped.
+      images: Whether items come with images.
+      image_dropout: Share of images hidden in a training step, so that an item
+        without one is nothing unheard of.
       fixed_shapes: Whether no shape in training may depend on data.
       table_bytes: Above which the table of ids is cut; 0: never.
     """
@@ -92,6 +95,8 @@ class ItemTower(tf.keras.Model):
         sizes: dict[str, int],
         id_dropout: float,
         dropout: float,
+        images: bool = False,
+        image_dropout: float = 0.0,
         fixed_shapes: bool = False,
         table_bytes: int = 0,
         **kw,
@@ -135,13 +140,22 @@ class ItemTower(tf.keras.Model):
         self.up = layers.Dense(2 * dimension, activation="gelu")
         self.down = layers.Dense(dimension, kernel_initializer="zeros")
         self.dropout = layers.Dropout(dropout)
+        self.image_dropout = image_dropout
+        self.images = images
+        if images:
+            self.image_projection = layers.Dense(
+                dimension, use_bias=False, kernel_initializer=_small()
+            )
+            self.no_image = self.add_weight(
+                name="no_image", shape=[dimension], initializer=_small()
+            )
 
     def content(self, items: dict, training: bool = False) -> tf.Tensor:
         """Returns what the catalogue says of items, float [..., dimension].
 
         Args:
-          items: `text` and the features, as for `call`.
-          training: Whether dropout is on.
+          items: `text`, `image` and the features, as for `call`.
+          training: Whether images are hidden and dropout is on.
         """
         content = self.text_projection(items["text"])
         for name, embedding in self.categorical.items():
@@ -157,9 +171,19 @@ class ItemTower(tf.keras.Model):
             content += self.numbers(
                 tf.stack([items[name] for name in self.numeric], -1)
             )
+        if self.images:
+            content += self._image(items["image"], training)
         hidden = self.dropout(self.up(self.norm(content)), training=training)
         content += self.down(hidden)
         return content
+
+    def _image(self, image, training):
+        """Projects images; one vector stands for those that are not there."""
+        there = tf.reduce_any(image != 0, -1, keepdims=True)
+        if training and self.image_dropout:
+            there &= tf.random.uniform(tf.shape(there)) >= self.image_dropout
+        seen = self.image_projection(image)
+        return tf.where(there, seen, tf.cast(self.no_image, seen.dtype))
 
     def start_ids(self, factors: np.ndarray) -> None:
         """Puts item ids where they are to begin; `call` was called before.
@@ -187,7 +211,10 @@ class ItemTower(tf.keras.Model):
         ]
         if self.numeric:
             layers.append(self.numbers)
-        return [weight for layer in layers for weight in layer.variables]
+        weights = [weight for layer in layers for weight in layer.variables]
+        if self.images:
+            weights += [*self.image_projection.variables, self.no_image]
+        return weights
 
     def call(self, items: dict, training: bool = False) -> tf.Tensor:
         """Returns float [..., dimension] of rows of the item table.
@@ -195,8 +222,9 @@ class ItemTower(tf.keras.Model):
         Args:
           items: `rows` int32 [...] (-1 unknown), `trained` float [...] (1
             where training sees the id), `text` float [..., text dimension]
-            centred, and the features, [...] each, lists [..., K].
-          training: Whether ids are hidden and dropout is on.
+            centred, with images `image` [..., image dimension] centred,
+            zeros for none, and the features, [...] each, lists [..., K].
+          training: Whether ids and images are hidden and dropout is on.
         """
         content = self.content(items, training)
         known = items["trained"][..., None]

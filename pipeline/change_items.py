@@ -131,6 +131,7 @@ def add_items(file: pathlib.Path, shop: Shop, *, replace: bool) -> Push:
                 replace=replace,
                 settings=CatalogueSettings(),
                 listed_at=int(time.time()) if dated else 0,
+                image_width=now.base.image_width(),
             )
         )
 
@@ -163,6 +164,7 @@ def update_items(file: pathlib.Path, shop: Shop) -> Push:
             replace=True,
             settings=CatalogueSettings(),
             listed_at=0,
+            image_width=now.base.image_width(),
         )
         return _Change(rows=keep_marks(rows, given, there))
 

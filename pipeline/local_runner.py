@@ -46,6 +46,7 @@ def run(
     seed: int | None = None,
     text_models: tuple[str, str] | None = None,
     fine_tune: str | None = None,
+    images: bool = False,
     tuning: TuningSettings | None = None,
     use_cache: bool = True,
     verbose: bool = False,
@@ -63,6 +64,8 @@ def run(
       text_models: Replace the preset's text encoder: handles of its
         preprocess and encoder models, as in `TextSettings`.
       fine_tune: Replaces the preset's mode of `FineTuningSettings`.
+      images: Whether the model reads the items' images; see
+        `presets.with_images`.
       tuning: Searches for settings of model and training first.
       use_cache: Whether nodes may reuse what they made in an earlier run.
       verbose: Leaves what TensorFlow, Beam and TFX print on the screen
@@ -93,6 +96,8 @@ def run(
     if fine_tune is not None:
         fine_tuning = dataclasses.replace(config.fine_tuning, mode=fine_tune)
         config = dataclasses.replace(config, fine_tuning=fine_tuning)
+    if images:
+        config = presets.with_images(config)
     if tuning is not None:
         config = dataclasses.replace(config, tuning=tuning)
     if update is not None:

@@ -35,6 +35,8 @@ OFFLINE_TEXT = {"preprocess": E5_SMALL_ZH, "encoder": E5_SMALL_ZH}
 
 # The mall's bots make 300 events an hour, its busiest shopper far fewer.
 MALL_BEHAVIOR = {"max_events_per_hour": 250}
+# Of the mall's made-up images, where they are asked for.
+MALL_IMAGE_WIDTH = 64
 # Only what must hold at any size: the index finds, the servable answers.
 NO_QUALITY = {
     "min_recall_at_50_over_popularity": 0.0,
@@ -255,6 +257,21 @@ _PRESETS: dict[str, collections.abc.Callable[[], PipelineConfig]] = {
     "tiny": tiny,
 }
 NAMES = tuple(_PRESETS)
+
+
+def with_images(config: PipelineConfig) -> PipelineConfig:
+    """Returns a config whose model reads images, if the items have some.
+
+    A simulated mall gets them made up.
+    """
+    changes: dict[str, typing.Any] = {
+        "model": dataclasses.replace(config.model, images=True)
+    }
+    if config.mall is not None:
+        changes["mall"] = dataclasses.replace(
+            config.mall, image_width=MALL_IMAGE_WIDTH
+        )
+    return dataclasses.replace(config, **changes)
 
 
 def by_name(name: str, seed: int | None = None) -> PipelineConfig:

@@ -119,7 +119,7 @@ TABLES = {
             "image_embedding",
             "list<float32>",
             False,
-            "one length for all",
+            "picture, one length for all; none: null or empty",
             "[…]",
         ),
         ("in_stock", "bool", False, "absent means yes", "true"),

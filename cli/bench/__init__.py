@@ -41,6 +41,7 @@ BENCHMARKS = {
     "intent": "cli.bench.intent:intent",
     "intent-job": "cli.bench.intent_job:intent_job",
     "update": "cli.bench.update:update",
+    "images": "cli.bench.images:images",
 }
 
 

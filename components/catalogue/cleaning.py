@@ -13,6 +13,9 @@ from components.catalogue.text import compose_text
 
 TEXTS = ("item_id", "title", "description", "category", "brand", "shop_id")
 TAGS = "tags"
+IMAGE = "image_embedding"
+# Why an item goes whose image is not as wide as those of the others.
+OTHER_WIDTH = "image_of_other_width"
 # Whether the category was told from the words of an item, not by its shop.
 INFERRED = "category_inferred"
 UNKNOWN_PRICE = -1.0
@@ -49,6 +52,7 @@ def clean_items(
     """
     texts = {name: columns.read_text(batch, name) for name in TEXTS}
     tags = columns.read_words(batch, TAGS)
+    images = columns.read_vectors(batch, IMAGE)
     price = columns.read_floats(batch, "price")
     listed_at = columns.read_integers(batch, "listed_at")
     in_stock, bad_stock = _in_stock(batch)
@@ -77,6 +81,7 @@ def clean_items(
                 | (listed_at.values > LATEST_SECOND),
             ),
             ("bad_in_stock", bad_stock),
+            ("bad_image", images.bad),
         ),
         batch.num_rows,
     )
@@ -90,6 +95,7 @@ def clean_items(
             ).astype(np.float32),
             "listed_at": listed_at.values,
             "in_stock": in_stock,
+            IMAGE: images.values,
             "row": row,
         }
     )
@@ -126,14 +132,33 @@ def _texts(kept, settings):
     )
 
 
+def image_widths(items: pa.Table) -> np.ndarray:
+    """Returns int64 [items], numbers in each image, 0 where there is none."""
+    lengths = pc.fill_null(pc.list_value_length(items[IMAGE]), 0)
+    return np.asarray(lengths, np.int64)
+
+
+def shown(items: pa.Table) -> pa.Table:
+    """Returns items as dead letters show them, lists as text."""
+    names = items.column_names
+    tags = pc.binary_join(items[TAGS], pa.scalar("|", pa.large_string()))
+    images = pa.array(
+        [
+            f"{len(image)} numbers: {image[:4]}" if image else ""
+            for image in items[IMAGE].to_pylist()
+        ],
+        pa.large_string(),
+    )
+    items = items.set_column(names.index(TAGS), TAGS, tags)
+    return items.set_column(names.index(IMAGE), IMAGE, images)
+
+
 def _letters(table, price, source, reasons):
     bad = reasons != ""
-    tags = pc.binary_join(table[TAGS], pa.scalar("|", pa.large_string()))
-    shown = table.set_column(
+    given = table.set_column(
         table.column_names.index("price"), "price", pa.array(price.values)
     )
-    shown = shown.set_column(shown.column_names.index(TAGS), TAGS, tags)
-    shown = shown.filter(pa.array(bad))
+    letters = shown(given.filter(pa.array(bad)))
     return dead_letters(
-        source, np.asarray(shown["row"]), reasons[bad], shown.drop(["row"])
+        source, np.asarray(letters["row"]), reasons[bad], letters.drop(["row"])
     )

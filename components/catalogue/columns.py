@@ -44,6 +44,19 @@ class Words:
 
 
 @dataclasses.dataclass(frozen=True)
+class Vectors:
+    """A column of vectors.
+
+    Attributes:
+      values: large_list<float> [rows], empty where there is none.
+      bad: bool [rows], not all of the values are finite numbers.
+    """
+
+    values: pa.Array
+    bad: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Numbers:
     """A column of numbers.
 
@@ -77,13 +90,7 @@ def read_text(batch: pa.RecordBatch, name: str) -> Text:
 
 def read_words(batch: pa.RecordBatch, name: str) -> Words:
     """Reads all values of a column as text, as `read_text` does the first."""
-    index = batch.schema.get_field_index(name)
-    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
-        values, row = pa.nulls(0), np.zeros(0, np.int64)
-    else:
-        column = batch.column(index)
-        values = column.flatten()
-        row = np.asarray(pc.list_parent_indices(column), np.int64)
+    values, row = _all_values(batch, name)
     text = _text(values)
     bad = np.zeros(batch.num_rows, bool)
     bad[row[text.bad]] = True
@@ -100,6 +107,22 @@ def read_words(batch: pa.RecordBatch, name: str) -> Words:
         pa.array(np.append(0, np.cumsum(counts))), words.take(pa.array(kept))
     )
     return Words(lists, bad)
+
+
+def read_vectors(batch: pa.RecordBatch, name: str) -> Vectors:
+    """Reads all values of a column as float32, in their order."""
+    values, row = _all_values(batch, name)
+    numbers = _floats(values)
+    # Where a number is too large for 32 bits, it is infinite from here on.
+    with np.errstate(over="ignore"):
+        floats = numbers.values.astype(np.float32)
+    bad = np.zeros(batch.num_rows, bool)
+    bad[row[~numbers.present | ~np.isfinite(floats)]] = True
+    counts = np.bincount(row, minlength=batch.num_rows)
+    lists = pa.LargeListArray.from_arrays(
+        pa.array(np.append(0, np.cumsum(counts))), pa.array(floats)
+    )
+    return Vectors(lists, bad)
 
 
 def read_integers(batch: pa.RecordBatch, name: str) -> Numbers:
@@ -125,6 +148,17 @@ def read_integers(batch: pa.RecordBatch, name: str) -> Numbers:
 def read_floats(batch: pa.RecordBatch, name: str) -> Numbers:
     """Reads a column as float64; infinities and NaN are present values."""
     return _floats(first_values(batch, name))
+
+
+def _all_values(batch, name):
+    """Returns the values of all rows, and the row of each, int64."""
+    index = batch.schema.get_field_index(name)
+    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
+        return pa.nulls(0), np.zeros(0, np.int64)
+    column = batch.column(index)
+    return column.flatten(), np.asarray(
+        pc.list_parent_indices(column), np.int64
+    )
 
 
 def _text(values):

@@ -15,9 +15,15 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.catalogue import tables
-from components.catalogue.cleaning import clean_items
+from components.catalogue.cleaning import (
+    OTHER_WIDTH,
+    clean_items,
+    image_widths,
+    shown,
+)
 from components.catalogue.dead_letters import (
     SCHEMA,
+    dead_letters,
     explain,
     merge_parts,
     write_report,
@@ -60,28 +66,37 @@ class CleanFile(beam.DoFn):
         source = tables.source_of("items", path)
         letters, rows = [], 0
         counts: Counter[str] = Counter()
+        widths: Counter[int] = Counter()
         for batch in tables.read_examples(path, BATCH_ROWS):
             clean = clean_items(batch, source, rows, self._settings)
             rows += batch.num_rows
             letters.append(clean.letters)
             counts.update(clean.letters["reason"].to_pylist())
+            widths.update(image_widths(clean.kept).tolist())
             yield from _by_shard(index, clean.kept, self._settings.num_shards)
         tables.write_parquet(
             f"{self._work}/letters-{index:05d}.parquet", SCHEMA, letters
         )
         _write_counts(
             f"{self._work}/clean-{index:05d}.json",
-            {"in": rows, "quarantined_by_reason": counts},
+            {
+                "in": rows,
+                "quarantined_by_reason": counts,
+                "image_widths": widths,
+            },
         )
 
 
 class WriteShard(beam.DoFn):
-    """Drops duplicates of one shard's items and writes the others."""
+    """Drops one shard's odd images and duplicates and writes the others."""
 
-    def __init__(self, work: str, catalogue: str, num_shards: int):
+    def __init__(
+        self, work: str, catalogue: str, num_shards: int, sources: list[str]
+    ):
         self._work = work
         self._catalogue = catalogue
         self._num_shards = num_shards
+        self._sources = sources
 
     def process(
         self, element: tuple[int, Iterable[tuple[int, int, bytes]]]
@@ -94,6 +109,10 @@ class WriteShard(beam.DoFn):
             )
             for index, rows, packed in parts
         )
+        widths = image_widths(items)
+        odd = (widths > 0) & (widths != _usual_width(self._work))
+        self._put_aside(shard, items.filter(pa.array(odd)))
+        items = items.filter(pa.array(~odd))
         items = items.sort_by(
             [
                 ("item_id", "ascending"),
@@ -102,7 +121,7 @@ class WriteShard(beam.DoFn):
             ]
         )
         ids = items["item_id"].to_numpy()
-        last = np.append(ids[1:] != ids[:-1], True)
+        last = np.append(ids[1:] != ids[:-1], True)[: len(ids)]
         kept = items.filter(pa.array(last)).drop(["file", "row"])
         tables.write_examples(
             f"{self._catalogue}/Split-all/data_tfrecord-"
@@ -117,8 +136,29 @@ class WriteShard(beam.DoFn):
             {
                 "kept": kept.num_rows,
                 "deduplicated": items.num_rows - kept.num_rows,
+                "quarantined_by_reason": {OTHER_WIDTH: int(odd.sum())},
             },
         )
+
+    def _put_aside(self, shard, items):
+        """Leaves dead letters of items by the file that they come from."""
+        files = items["file"].to_numpy()
+        letters = [
+            dead_letters(
+                self._sources[file],
+                part["row"].to_numpy(),
+                np.full(len(part), OTHER_WIDTH, object),
+                shown(part).drop(["file", "row"]),
+            )
+            for file in np.unique(files)
+            for part in [items.filter(pa.array(files == file))]
+        ]
+        if letters:
+            tables.write_parquet(
+                f"{self._work}/letters-of-shard-{shard:05d}.parquet",
+                SCHEMA,
+                letters,
+            )
 
 
 def _by_shard(index, kept, num_shards):
@@ -142,6 +182,18 @@ def _read_counts(pattern):
     ]
 
 
+def _usual_width(work):
+    """Returns the width of most images of all files, 0 where there is none.
+
+    Grouping by shard waits for all files, so their counts are there.
+    """
+    counts: Counter[int] = Counter()
+    for part in _read_counts(f"{work}/clean-*.json"):
+        counts.update({int(w): n for w, n in part["image_widths"].items()})
+    del counts[0]
+    return max(counts, key=lambda width: (counts[width], width), default=0)
+
+
 def run_catalogue(
     paths: CataloguePaths,
     settings: CatalogueSettings,
@@ -150,7 +202,8 @@ def run_catalogue(
     """Cleans the items table and counts what was done.
 
     The last row of an id is the one in the last file (by name) and, there, at
-    the last place.
+    the last place. An item whose image has another width than most is put
+    aside.
 
     Args:
       paths: Where to read and write.
@@ -175,14 +228,21 @@ def run_catalogue(
             | "Group" >> beam.GroupByKey()
             | "Write"
             >> beam.ParDo(
-                WriteShard(work, paths.catalogue, settings.num_shards)
+                WriteShard(
+                    work,
+                    paths.catalogue,
+                    settings.num_shards,
+                    [tables.source_of("items", path) for path in files],
+                )
             )
         )
     cleaned = _read_counts(f"{work}/clean-*.json")
     shards = _read_counts(f"{work}/shard-*.json")
     by_reason: Counter[str] = Counter()
-    for part in cleaned:
+    for part in (*cleaned, *shards):
         by_reason.update(part["quarantined_by_reason"])
+    # Zeros too were counted.
+    by_reason = +by_reason
     counts = {
         "in": sum(part["in"] for part in cleaned),
         "kept": sum(part["kept"] for part in shards),

@@ -19,6 +19,7 @@ import tensorflow_text  # noqa: F401  (registers the ops of the text encoder)
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.catalogue import tables
+from components.catalogue.cleaning import IMAGE
 from components.item_changes import drift
 from components.item_changes.changes import Changes
 from components.item_index.building import (
@@ -75,6 +76,16 @@ class Base:
             .map(lambda rows: tf.io.parse_example(rows, spec)["listed_at"])
         )
         return any(bool((times > 0).numpy().any()) for times in batches)
+
+    def image_width(self) -> int:
+        """Returns the width of the catalogue's images, 0 where it has none."""
+        spec = {IMAGE: tf.io.VarLenFeature(tf.float32)}
+        batches = examples_of(self.catalogue_split).batch(4096)
+        widths = (
+            int(tf.io.parse_example(rows, spec)[IMAGE].dense_shape[1])
+            for rows in batches
+        )
+        return next(filter(None, widths), 0)
 
     def examples(
         self, changes: Changes, ids: Collection[bytes]

@@ -8,7 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.catalogue import tables
-from components.catalogue.cleaning import TAGS, TEXTS, clean_items
+from components.catalogue.cleaning import (
+    IMAGE,
+    TAGS,
+    TEXTS,
+    clean_items,
+    image_widths,
+)
 from components.catalogue.settings import CatalogueSettings
 from datasets.items_file import BadRow, refuse
 
@@ -21,6 +27,7 @@ _ALLOWED = {
     "bad_listed_at": ("listed_at", "Unix seconds, UTC, not milliseconds"),
     "bad_utf8": ("title", "UTF-8"),
     "bad_in_stock": ("in_stock", "true or false"),
+    "bad_image": (IMAGE, "finite numbers"),
 }
 
 
@@ -32,6 +39,7 @@ def check(
     replace: bool,
     settings: CatalogueSettings,
     listed_at: int,
+    image_width: int = 0,
 ) -> pa.Table:
     """Checks items and makes catalogue rows of them, all or none.
 
@@ -43,6 +51,7 @@ def check(
       settings: The catalogue's limits.
       listed_at: Unix seconds, when an item counts as listed whose row does
         not say; 0 where the catalogue has no such times.
+      image_width: Of the images that the catalogue has; 0 where it has none.
 
     Returns:
       The columns of `schema/catalogue.pbtxt`, in the file's order.
@@ -50,10 +59,16 @@ def check(
     Raises:
       DataError: A row is bad; names row, id, value and what is allowed.
     """
-    tags = items[TAGS].combine_chunks().cast(pa.large_list(pa.large_binary()))
+    lists = {
+        TAGS: pa.large_list(pa.large_binary()),
+        IMAGE: pa.large_list(pa.float32()),
+    }
     batch = pa.RecordBatch.from_arrays(
-        [*(tables.as_lists(_plain(items[name])) for name in _PLAIN), tags],
-        [*_PLAIN, TAGS],
+        [
+            *(tables.as_lists(_plain(items[name])) for name in _PLAIN),
+            *(items[n].combine_chunks().cast(t) for n, t in lists.items()),
+        ],
+        [*_PLAIN, *lists],
     )
     clean = clean_items(batch, path.name, 0, settings)
     ids = items["item_id"].to_pylist()
@@ -75,6 +90,7 @@ def check(
         if i and ("\n" in i or "\r" in i)
     ]
     bad += _repeated(ids)
+    bad += _of_other_width(items, ids, image_width)
     if not replace:
         bad += [
             _bad(
@@ -124,6 +140,16 @@ def _repeated(ids) -> Iterable[BadRow]:
             allowed = f"each id once (row {first[item_id] + 1} has it too)"
             bad.append(_bad(row, item_id, "item_id", item_id, allowed))
     return bad
+
+
+def _of_other_width(items, ids, width) -> Iterable[BadRow]:
+    """Names images that are not as wide as the catalogue's, or the first."""
+    widths = image_widths(items)
+    width = width or next(iter(widths[widths > 0]), 0)
+    return [
+        _bad(row, ids[row], IMAGE, f"{widths[row]} numbers", f"{width} numbers")
+        for row in np.flatnonzero((widths > 0) & (widths != width))
+    ]
 
 
 def _bad(row, item_id, column, value, allowed):

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 import pyarrow as pa
 import tensorflow as tf
 
-from components.catalogue.cleaning import INFERRED, UNKNOWN_PRICE
+from components.catalogue.cleaning import IMAGE, INFERRED, UNKNOWN_PRICE
 from datasets.items_file import BadRow, refuse
 from datasets.tables import conform
 
@@ -92,6 +92,8 @@ def _row(example: bytes) -> dict:
     for name, feature in features.items():
         if name == "tags":
             row[name] = [word.decode() for word in feature.bytes_list.value]
+        elif name == IMAGE:
+            row[name] = list(feature.float_list.value) or None
         elif feature.HasField("bytes_list"):
             row[name] = feature.bytes_list.value[0].decode()
         elif feature.HasField("float_list"):

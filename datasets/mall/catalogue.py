@@ -42,7 +42,7 @@ class Catalogue:
       quality: float64, mean 0, variance 1; raises the chance of a click.
       popularity: float64, weight with which the mall shows it.
       style: float64 [items, STYLE_DIMENSION], of length 1; comes from brand
-        and options, so that texts carry it.
+        and options, so that texts carry it, but for what is unsaid.
     """
 
     leaves: tuple[Leaf, ...]
@@ -160,13 +160,14 @@ def _listing_times(rng, settings, first, count):
     return listed
 
 
-def _style(rng, brand, options, num_brands, num_options):
+def _style(rng, brand, options, sizes, unsaid):
+    num_brands, num_options = sizes
     brands = rng.normal(size=(num_brands, STYLE_DIMENSION))
     words = rng.normal(size=(num_options + 1, STYLE_DIMENSION))
     words[-1] = 0
     said = np.maximum((options >= 0).sum(1, keepdims=True), 1)
     style = 1.0 * brands[brand] + 1.5 * words[options].sum(1) / np.sqrt(said)
-    style += 0.5 * rng.normal(size=style.shape)
+    style += unsaid * rng.normal(size=style.shape)
     return style / np.sqrt((style**2).sum(1, keepdims=True))
 
 
@@ -246,5 +247,11 @@ def build_catalogue(settings: MallSettings) -> Catalogue:
         in_stock=rng.random(count) >= 0.02,
         quality=quality,
         popularity=popularity,
-        style=_style(rng, brand, options, len(brand_names), len(words)),
+        style=_style(
+            rng,
+            brand,
+            options,
+            (len(brand_names), len(words)),
+            settings.unsaid_style,
+        ),
     )

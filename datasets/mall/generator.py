@@ -11,6 +11,7 @@ import pyarrow as pa
 from datasets.mall.campaigns import build_campaigns
 from datasets.mall.catalogue import build_catalogue
 from datasets.mall.dirt import KINDS, bot_events, plant
+from datasets.mall.images import image_vectors
 from datasets.mall.intents import Memory
 from datasets.mall.journal import blank, in_order, split_day
 from datasets.mall.queries import build_queries
@@ -160,7 +161,11 @@ def generate(settings: MallSettings, data_dir: str | pathlib.Path) -> dict:
     draw = generator(settings.seed, "uncategorised").random(
         len(world.catalogue)
     )
-    items = items_table(world.catalogue, draw < settings.uncategorised_share)
+    items = items_table(
+        world.catalogue,
+        draw < settings.uncategorised_share,
+        image_vectors(settings, world.catalogue),
+    )
     write_table(items, "items", data_dir)
     write_table(users_table(world), "users", data_dir)
     if len(campaigns):

@@ -45,6 +45,12 @@ class MallSettings(Settings):
         same chance) to 5. Other events stay as they are.
       uncategorised_share: Share of items whose category the table does not
         say; the ground truth does. 0 to 0.9.
+      image_width: Numbers of an item's image vector; 0 (no images) to 4096.
+        Other tables, and other columns, stay as they are.
+      image_missing_share: Share of items without an image all the same; 0 to
+        1.
+      unsaid_style: How much of an item's style no word tells, a scale beside
+        the 1.8 of brand and options together; 0 (words tell all) to 10.
       truth_share: Share of impressions whose true click probability is
         written to the ground truth; 0 to 1.
     """
@@ -67,6 +73,9 @@ class MallSettings(Settings):
     leaving: float = 0.0
     joining_taste: float = 0.0
     uncategorised_share: float = 0.0
+    image_width: int = 0
+    image_missing_share: float = 0.2
+    unsaid_style: float = 0.5
     truth_share: float = 0.1
 
     def __post_init__(self):
@@ -91,6 +100,9 @@ class MallSettings(Settings):
             ("leaving", 0, 1),
             ("joining_taste", 0, 5),
             ("uncategorised_share", 0, 0.9),
+            ("image_width", 0, 4096),
+            ("image_missing_share", 0, 1),
+            ("unsaid_style", 0, 10),
             ("truth_share", 0, 1),
         ):
             value = getattr(self, field)

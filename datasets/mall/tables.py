@@ -1,5 +1,7 @@
 """The mall's arrays as the contract's tables."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -66,12 +68,17 @@ def events_table(world: World, events: np.ndarray) -> pa.Table:
     return spoil(table, events["dirt"])
 
 
-def items_table(catalogue: Catalogue, uncategorised: np.ndarray) -> pa.Table:
-    """Writes the catalogue, in order of item id; there are no images.
+def items_table(
+    catalogue: Catalogue,
+    uncategorised: np.ndarray,
+    images: Sequence[np.ndarray | None] = (),
+) -> pa.Table:
+    """Writes the catalogue, in order of item id.
 
     Args:
       catalogue: What there is.
       uncategorised: bool [items], which ones have no category here.
+      images: Vector of each item, None without one; empty where none has one.
     """
     rows = range(len(catalogue))
     paths = [catalogue.leaves[n].category for n in catalogue.leaf]
@@ -85,7 +92,7 @@ def items_table(catalogue: Catalogue, uncategorised: np.ndarray) -> pa.Table:
         "price": catalogue.price,
         "listed_at": catalogue.listed_at,
         "tags": [catalogue.tags(row) for row in rows],
-        "image_embedding": [None for _ in rows],
+        "image_embedding": images or [None for _ in rows],
         "in_stock": catalogue.in_stock,
     }
     table = pa.table(columns, schema=arrow_schema("items"))

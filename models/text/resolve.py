@@ -204,17 +204,32 @@ def _resolve_one(handle: str, part: str) -> pathlib.Path:
                 f"or a name such as {E5_SMALL_ZH!r} is needed"
             )
         return found.resolve()
+    return fetched(
+        full, f"run `daogou encoder build` and take the encoder {E5_SMALL_ZH!r}"
+    )
+
+
+def fetched(handle: str, otherwise: str = "") -> pathlib.Path:
+    """Returns the folder of a hub's model, fetched if it is not in the cache.
+
+    Args:
+      handle: In full.
+      otherwise: What can be done without the model.
+
+    Raises:
+      MissingDependencyError: The hub cannot be reached.
+    """
     import tensorflow_hub
 
     try:
-        return pathlib.Path(tensorflow_hub.resolve(full))
+        return pathlib.Path(tensorflow_hub.resolve(handle))
     except Exception as error:
         # The hub library lets through whatever its transport raises.
         reason = str(error).splitlines()[0] if str(error) else "no answer"
+        ways = [*filter(None, [otherwise]), "give a folder"]
         raise MissingDependencyError(
-            f"{full} cannot be fetched ({reason[:200]}); offline, run "
-            f"`daogou encoder build` and take the encoder {E5_SMALL_ZH!r}, "
-            "or give a folder, or put the model into TFHUB_CACHE_DIR"
+            f"{handle} cannot be fetched ({reason[:200]}); offline, "
+            f"{', or '.join(ways)}, or put the model into TFHUB_CACHE_DIR"
         ) from error
 
 

@@ -47,20 +47,6 @@ def shared(settings: ModelSettings) -> ModelSettings:
     return dataclasses.replace(settings, neighbours=1)
 
 
-def widened(vectors: np.ndarray, least: int) -> np.ndarray:
-    """Gives text vectors columns of zeros up to a width.
-
-    Workers crash (TensorFlow 2.20) when they send one another a variable
-    without a number in it, as vectors of no text are.
-
-    >>> widened(np.zeros([2, 0], np.float32), 1)
-    array([[0.],
-           [0.]], dtype=float32)
-    """
-    missing = max(0, least - vectors.shape[1])
-    return np.pad(vectors, [(0, 0), (0, missing)])
-
-
 def on_one_device(
     trained: Recommender,
     model: Recommender,

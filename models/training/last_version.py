@@ -38,7 +38,10 @@ FOLDER = "warm_start"
 # The vocabulary of items; those of features have the features' names.
 ITEMS = "item_id"
 _FORMAT = 1
-_PARTS = ("item_tower", "query_tower", "ranking", "item_text", "query_text")
+_PARTS = (
+    *("item_tower", "query_tower", "ranking"),
+    *("item_text", "item_image", "query_text"),
+)
 # Dictionaries of tables, by feature, and the table of item ids.
 _TABLES = (
     "item_tower/categorical/",
@@ -60,6 +63,7 @@ _MEANING = (
     "temperature",
     "ranking_width",
     "num_experts",
+    "images",
 )
 
 
@@ -285,6 +289,8 @@ def named_weights(model: "Recommender") -> dict[str, tf.Variable]:
     found: dict[str, tf.Variable] = {}
     for part in _PARTS:
         root = getattr(model, part)
+        if root is None:  # There are no images.
+            continue
         view = tf.train.TrackableView(root)
         wanted = {variable.ref() for variable in root.variables}
         seen = {id(root)}

@@ -1,5 +1,6 @@
 """What a training reads, and the models that are made of it."""
 
+import logging
 import os
 from itertools import chain
 
@@ -9,11 +10,13 @@ import tensorflow as tf
 from models import inputs
 from models.item_table import (
     IDS_FILE,
+    IMAGE,
     ItemTable,
     align,
     read_item_texts,
     read_items,
     read_text_vectors,
+    widened,
 )
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
@@ -23,11 +26,12 @@ from models.text.fine_tuning.tuning import FineTuning
 from models.training import data
 from models.training.data import Sources
 from models.training.encoders import trainable_encoder
-from models.training.gathering import widened
 from models.training.heads import prepared
 from models.training.learned_users import Choices
 from models.training.live_text import LiveText
 from schema.errors import DataError
+
+_log = logging.getLogger(__name__)
 
 
 class Material:
@@ -75,7 +79,9 @@ class Material:
         keys, vectors, self.about_text = read_text_vectors(
             sources.text_vectors, "item_id"
         )
-        self._columns = read_items(item_files)
+        self._columns = read_items(item_files, images=settings.images)
+        if settings.images and not self._columns[IMAGE].any():
+            _log.warning("no item has an image; the model does without")
         self._texts = align(self._columns["item_id"], keys, vectors)
         self.impressions = self._records("train")
         self.own_sequences: tf.data.Dataset | None = None
@@ -86,7 +92,9 @@ class Material:
 
         Args:
           scope: As `ItemTable` takes it.
-          least: Width that text vectors have at least.
+          least: Width that text vectors have at least: workers crash
+            (TensorFlow 2.20) when they send one another a variable without
+            a number in it, as vectors of no text are.
         """
         return ItemTable(
             self._columns,

@@ -124,6 +124,7 @@ def test_options_reach_the_runner(calls, tmp_path):
             f"--runs={tmp_path / 'runs'}",
             "--seed=5",
             "--fine-tune=top",
+            "--images",
             "--no-cache",
             "--verbose",
         ],
@@ -136,6 +137,7 @@ def test_options_reach_the_runner(calls, tmp_path):
         "seed": 5,
         "text_models": None,
         "fine_tune": "top",
+        "images": True,
         "use_cache": False,
         "verbose": True,
     }

@@ -222,3 +222,21 @@ def test_the_command_fails_where_a_run_would_stop(tmp_path):
     assert result.exit_code == 1
     assert "stops a run" in result.stdout
     assert "events.user_id" in result.stdout
+
+
+def test_images_that_a_run_would_put_aside_are_counted(tmp_path):
+    images = [[1.0, 2.0], [3.0], None, [1.0, float("nan")], [4.0, 5.0], []]
+    items = {
+        "item_id": ["a", "b", "c", "d", "e", "f"],
+        "title": [""] * 6,
+        "image_embedding": pa.array(images, pa.list_(pa.float32())),
+    }
+    result = check_tables(_write(tmp_path, items=items))
+    assert _found(result) == {
+        ("items", "image_embedding", "PUT_ASIDE", 1),
+    }
+    assert sorted((f.text, f.example) for f in result.findings) == [
+        ("length unlike most; allowed: 2 numbers", "1 numbers"),
+        ("not all of it finite numbers", "[1.0, nan]"),
+    ]
+    assert not result.stops

@@ -94,7 +94,8 @@ def test_scalars_of_derived_forms_are_dense(form):
             assert [dim.size for dim in feature.shape.dim] == [1]
             assert feature.presence.min_fraction == 1.0
         else:
-            assert feature.name.startswith(("history_", "target_", "tags"))
+            lists = ("history_", "target_", "tags", "image_embedding")
+            assert feature.name.startswith(lists)
 
 
 def test_behavior_schema_adds_a_label_for_each_head():

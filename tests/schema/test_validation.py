@@ -155,7 +155,7 @@ def test_transform_reads_scalars_dense_and_lists_sparse():
     assert spec["history_timestamps"].dtype == tf.int64
 
 
-def test_transform_reads_the_catalogue_dense_but_for_tags():
+def test_transform_reads_the_catalogue_dense_but_for_lists():
     schema = loader.load("catalogue")
     spec = schema_utils.schema_as_feature_spec(schema).feature_spec
     assert tft.DatasetMetadata(schema).schema == schema
@@ -163,6 +163,9 @@ def test_transform_reads_the_catalogue_dense_but_for_tags():
         *(tf.string, tf.float32, tf.int64),
     }
     assert isinstance(spec.pop("tags"), tf.io.VarLenFeature)
+    image = spec.pop("image_embedding")
+    assert isinstance(image, tf.io.VarLenFeature)
+    assert image.dtype == tf.float32
     assert all(feature.shape == [1] for feature in spec.values())
     assert set(spec) > {"item_id", "text", "price", "listed_at", "in_stock"}
 

@@ -47,10 +47,12 @@ def test_an_item_keeps_what_is_known(tmp_path):
         "listed_at": 1_690_000_000,
         "in_stock": 0,
         "tags": ["静音"],
+        "image_embedding": [0.5, -1.0],
     }
     _, items = _run(tmp_path, [row])
     assert items["i7"] == {name: [value] for name, value in row.items()} | {
         "tags": ["静音"],
+        "image_embedding": [0.5, -1.0],
         "category_inferred": [0],
         "text": ["M330 静音 罗技 鼠标"],
     }
@@ -104,7 +106,70 @@ def test_missing_columns_become_unknown_and_fit_the_schema(tmp_path):
         "in_stock": [1],
         "category_inferred": [0],
         "tags": [],
+        "image_embedding": [],
     }
+
+
+def test_images_stay_with_their_items(tmp_path):
+    images = {"a": [1.0, 2.0], "b": None, "c": [], "d": [3, 4], "e": [0.0, 5.0]}
+    rows = [{"item_id": i, "image_embedding": v} for i, v in images.items()]
+    # A column of one file is of one type, and may be absent in another.
+    files = [*rows[:3], rows[4]], [rows[3]], [{"item_id": "f"}]
+    report, items = _run(tmp_path, *files, num_shards=3)
+    assert report["items"]["quarantined"] == 0
+    assert {i: row["image_embedding"] for i, row in items.items()} == {
+        "a": [1.0, 2.0],
+        "b": [],
+        "c": [],
+        "d": [3.0, 4.0],
+        "e": [0.0, 5.0],
+        "f": [],
+    }
+
+
+def test_images_of_another_width_than_most_are_put_aside(tmp_path):
+    """What most is is counted over all files and shards."""
+    first = [
+        {"item_id": f"i{n}", "image_embedding": [1.0, 2.0, 3.0]}
+        for n in range(3)
+    ]
+    second = [
+        {"item_id": f"j{n}", "image_embedding": [1.0, 2.0], "title": f"题{n}"}
+        for n in range(5)
+    ]
+    # It would have been the last row of its id.
+    again = [{"item_id": "j0", "image_embedding": [9.0]}]
+    plain = [{"item_id": "k"}]
+    report, items = _run(
+        tmp_path, first, [*second, *plain], again, num_shards=4
+    )
+    assert report == {
+        "items": {"in": 10, "kept": 6, "deduplicated": 0, "quarantined": 4},
+        "quarantined_by_reason": {"image_of_other_width": 4},
+    }
+    assert sorted(items) == [*(f"j{n}" for n in range(5)), "k"]
+    assert items["j0"]["image_embedding"] == [1.0, 2.0]
+    letters = sorted(_letters(tmp_path), key=lambda one: one["value"])
+    assert [(one["source"][-8:], one["row"]) for one in letters] == [
+        *(("00000.gz", n) for n in range(3)),
+        ("00002.gz", 0),
+    ]
+    shown = json.loads(letters[0]["value"])
+    assert shown["item_id"] == "i0"
+    assert shown["image_embedding"] == "3 numbers: [1.0, 2.0, 3.0]"
+
+
+@pytest.mark.parametrize(
+    "image", [[1.0, float("nan")], [float("inf"), 1.0], ["a", "b"]]
+)
+def test_images_that_are_no_numbers_are_put_aside(tmp_path, image):
+    rows = [{"item_id": "i1", "image_embedding": image}]
+    good = [{"item_id": "i2", "image_embedding": [1.0, 2.0]}]
+    report, items = _run(tmp_path, rows, good)
+    assert report["quarantined_by_reason"] == {"bad_image": 1}
+    assert list(items) == ["i2"]
+    [letter] = _letters(tmp_path)
+    assert json.loads(letter["value"])["image_embedding"].startswith("2 num")
 
 
 def test_the_last_row_of_an_id_wins(tmp_path):

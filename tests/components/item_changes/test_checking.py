@@ -22,7 +22,7 @@ GOOD = {
 }
 
 
-def checked(*rows, known=(), replace=False, listed_at=NOW):
+def checked(*rows, known=(), replace=False, listed_at=NOW, image_width=0):
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = pa.table({n: [row.get(n) for row in rows] for n in names})
     return check(
@@ -32,6 +32,7 @@ def checked(*rows, known=(), replace=False, listed_at=NOW):
         replace=replace,
         settings=CatalogueSettings(max_title_characters=20),
         listed_at=listed_at,
+        image_width=image_width,
     )
 
 
@@ -71,6 +72,32 @@ def test_without_times_in_the_catalogue_none_is_made_up():
 def test_bad_rows_are_named(change, message):
     with pytest.raises(DataError, match=message):
         checked(GOOD | {"item_id": "n0"}, GOOD | change, known={"old"})
+
+
+def test_images_come_along():
+    rows = checked(
+        GOOD | {"image_embedding": [0.5, 1.0]},
+        GOOD | {"item_id": "n2"},
+        image_width=2,
+    )
+    assert rows["image_embedding"].to_pylist() == [[0.5, 1.0], []]
+
+
+@pytest.mark.parametrize(
+    ("image", "width", "message"),
+    [
+        ([1.0], 2, r"row 2 .*: image_embedding is '1 numbers'; allowed: 2 num"),
+        # Where the catalogue has none, the first says how wide they are.
+        ([1.0], 0, r"image_embedding is '1 numbers'; allowed: 3 numbers"),
+        ([1.0, float("nan")], 2, r"is '\[1.0, nan\]'; allowed: finite numbers"),
+    ],
+)
+def test_bad_images_are_named(image, width, message):
+    first = {"image_embedding": [0.0] * (width or 3), "item_id": "n0"}
+    with pytest.raises(DataError, match=message):
+        checked(
+            GOOD | first, GOOD | {"image_embedding": image}, image_width=width
+        )
 
 
 def test_known_ids_are_replaced_only_when_told():

@@ -60,9 +60,19 @@ def test_what_is_given_stands_in():
     assert (row["price"], row["in_stock"]) == (99.0, True)
 
 
+def test_an_image_stays_until_another_is_given():
+    there = catalogue(image_embedding=[0.5, 1.0])
+    assert merged({"price": 79.0}, there)["image_embedding"] == [0.5, 1.0]
+    given = {"image_embedding": [2.0, 3.0]}
+    assert merged(given, there)["image_embedding"] == [2.0, 3.0]
+
+
 def test_unknown_values_stay_unknown():
-    row = merged({}, catalogue(price=[-1.0], listed_at=[0], tags=[]))
+    row = merged(
+        {}, catalogue(price=[-1.0], listed_at=[0], tags=[], image_embedding=[])
+    )
     assert (row["price"], row["listed_at"]) == (None, None)
+    assert row["image_embedding"] is None
     assert not row["tags"]
 
 
