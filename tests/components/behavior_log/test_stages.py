@@ -15,7 +15,7 @@ WORK = stages.Work("/nowhere")
 SETTINGS = BehaviorLogSettings()
 DO_FNS = (
     CleanFile("/nowhere", CatalogueSettings()),
-    WriteShard("/nowhere", "/nowhere", 4),
+    WriteShard("/nowhere", "/nowhere", 4, ["items.parquet"]),
     stages.ReadItemIds(),
     stages.WriteItemIds(WORK),
     stages.CleanEvents(WORK, SETTINGS, b"key"),
