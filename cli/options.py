@@ -207,3 +207,15 @@ def existing_dir(name: str, argument: str, *, required: bool, text: str):
         metavar="DIR",
         help=text,
     )
+
+
+def number(name: str, argument: str, default: float, text: str):
+    """Returns an option of a number, of its default's type."""
+    return click.option(
+        name,
+        argument,
+        type=type(default),
+        default=default,
+        show_default=True,
+        help=text,
+    )

@@ -14,38 +14,31 @@ if typing.TYPE_CHECKING:
     from cli.main import Session
 
 
-def _number(name: str, argument: str, default: float, text: str):
-    return click.option(
-        name,
-        argument,
-        type=type(default),
-        default=default,
-        show_default=True,
-        help=text,
-    )
-
-
 @click.command(
     epilog=options.examples(
         "daogou bench images --json images.json",
         "daogou bench images --items 5000 --users 5000 --missing 0.5",
     )
 )
-@_number("--items", "items", 3000, "Items of the simulated mall.")
-@_number("--users", "users", 2000, "Its shoppers.")
-@_number("--days", "days", 24, "Its days; the last ones are asked.")
-@_number("--new-items", "new_items", 40, "Items that are listed a day.")
-@_number("--width", "width", 64, "Numbers of an image.")
-@_number("--missing", "missing", 0.2, "Share of items without an image.")
-@_number(
+@options.number("--items", "items", 3000, "Items of the simulated mall.")
+@options.number("--users", "users", 2000, "Its shoppers.")
+@options.number("--days", "days", 24, "Its days; the last ones are asked.")
+@options.number("--new-items", "new_items", 40, "Items that are listed a day.")
+@options.number("--width", "width", 64, "Numbers of an image.")
+@options.number("--missing", "missing", 0.2, "Share of items without an image.")
+@options.number(
     "--unsaid-style",
     "unsaid_style",
     0.5,
     "How much of an item's style no word tells, beside 1.8 that words tell.",
 )
-@_number("--dropout", "dropout", 0.2, "Share of images hidden in a step.")
-@_number("--seeds", "seeds", 2, "Trainings of each way.")
-@_number("--max-epochs", "max_epochs", 0, "Of a training; 0: the demo's.")
+@options.number(
+    "--dropout", "dropout", 0.2, "Share of images hidden in a step."
+)
+@options.number("--seeds", "seeds", 2, "Trainings of each way.")
+@options.number(
+    "--max-epochs", "max_epochs", 0, "Of a training; 0: the demo's."
+)
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=pathlib.Path),

@@ -14,32 +14,27 @@ if typing.TYPE_CHECKING:
     from cli.main import Session
 
 
-def _number(name: str, argument: str, default: float, text: str):
-    return click.option(
-        name,
-        argument,
-        type=type(default),
-        default=default,
-        show_default=True,
-        help=text,
-    )
-
-
 @click.command(
     epilog=options.examples(
         "daogou bench update --json update.json",
         "daogou bench update --users 5000 --items 5000 --updates 6",
     )
 )
-@_number("--items", "items", 3000, "Items of the simulated mall.")
-@_number("--users", "users", 2000, "Its shoppers.")
-@_number("--days", "days", 24, "Its days; the last ones come in one by one.")
-@_number("--sessions", "sessions", 0.14, "Sessions of a shopper a day.")
-@_number("--updates", "updates", 3, "Days that are learned one by one.")
-@_number("--epochs", "epochs", 4, "Passes of an update.")
-@_number("--replay", "replay", 1.0, "Old sequences beside each new one.")
-@_number("--pace", "pace", 1.0, "Learning rate, share of a whole training's.")
-@_number("--max-epochs", "max_epochs", 0, "Of a training anew; 0: the demo's.")
+@options.number("--items", "items", 3000, "Items of the simulated mall.")
+@options.number("--users", "users", 2000, "Its shoppers.")
+@options.number(
+    "--days", "days", 24, "Its days; the last ones come in one by one."
+)
+@options.number("--sessions", "sessions", 0.14, "Sessions of a shopper a day.")
+@options.number("--updates", "updates", 3, "Days that are learned one by one.")
+@options.number("--epochs", "epochs", 4, "Passes of an update.")
+@options.number("--replay", "replay", 1.0, "Old sequences beside each new one.")
+@options.number(
+    "--pace", "pace", 1.0, "Learning rate, share of a whole training's."
+)
+@options.number(
+    "--max-epochs", "max_epochs", 0, "Of a training anew; 0: the demo's."
+)
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
