@@ -64,8 +64,8 @@ def test_bad_options_are_named(tmp_path, teacher):
     done = call("--texts", tmp_path / "no.txt", *words)
     assert done.exit_code == 1
     assert "no.txt is missing" in done.stderr
-    done = call("--texts", tmp_path / "no.txt", *words, "--width", 30)
-    assert "StudentShape.width is 30" in done.stderr
+    done = call("--texts", tmp_path / "no.txt", *words, "--width", 31)
+    assert "StudentShape.width is 31" in done.stderr
     done = call("--texts", tmp_path / "no.txt", *words, "--batch", 1)
     assert "batch_texts is 1; allowed: at least 2" in done.stderr
     done = call("--texts", tmp_path / "no.txt", *words, "--temperature", 0)
