@@ -29,7 +29,7 @@ from components.retrieval_evaluator.evaluation import (
 )
 from components.retrieval_evaluator.settings import RetrievalEvaluationSettings
 from components.retrieval_evaluator.tuning import tune_baselines
-from models.item_table import align, read_text_vectors
+from models.catalogue_files import align, read_text_vectors
 from models.settings import ModelSettings, TrainingSettings
 from models.training import trainer
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from models.item_table import IDS_FILE, IMAGE, dense, put_rows
+from models.catalogue_files import dense
+from models.item_table import IDS_FILE, IMAGE, put_rows
 from schema.errors import DataError
 
 if typing.TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from models.item_table import read_text_vectors
+from models.catalogue_files import read_text_vectors
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 import models  # noqa: F401  before TensorFlow: chooses Keras 2
 from benchmarks.quality.sequences import Score, Sequences, Split
 from models import features, inputs
+from models.catalogue_files import first_words
 from models.cooccurrence.fitting import fit_neighbours
 from models.cooccurrence.neighbours import add_scores, retrieve
 from models.cooccurrence.sequences import ItemSequences
-from models.item_table import IDS_FILE, ItemTable, first_words
+from models.item_table import IDS_FILE, ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.training import fitting

@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 
 from components.retrieval_evaluator.requests import split_files
 from models import inputs
-from models.item_table import (
-    ItemTable,
-    align,
-    read_items,
-    read_text_vectors,
-)
+from models.catalogue_files import align, read_items, read_text_vectors
+from models.item_table import ItemTable
 from models.settings import ModelSettings
 from models.training import trainer
 from schema.contract import EVENT_TYPES

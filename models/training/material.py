@@ -8,16 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from models import inputs
-from models.item_table import (
-    IDS_FILE,
-    IMAGE,
-    ItemTable,
+from models.catalogue_files import (
     align,
     read_item_texts,
     read_items,
     read_text_vectors,
     widened,
 )
+from models.item_table import IDS_FILE, IMAGE, ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.shards import check_whole

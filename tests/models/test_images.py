@@ -9,9 +9,10 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import new_items, preprocessing
+from models.catalogue_files import read_items
 from models.features import ITEM_FEATURES, MAX_TAGS
 from models.inputs import CONTEXT
-from models.item_table import ItemTable, read_items
+from models.item_table import ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.towers import ItemTower

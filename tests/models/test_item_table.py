@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
-from models.features import ITEM_FEATURES, MAX_TAGS
-from models.item_table import (
-    ItemTable,
+from models.catalogue_files import (
     align,
     first_words,
     read_items,
     read_text_vectors,
 )
+from models.features import ITEM_FEATURES, MAX_TAGS
+from models.item_table import ItemTable
 from schema.errors import DataError
 
 

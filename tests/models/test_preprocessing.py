@@ -7,8 +7,8 @@ import tensorflow_transform as tft
 
 import models  # noqa: F401  chooses Keras 2
 from models import inputs, local_time, preprocessing
+from models.catalogue_files import read_items
 from models.features import MAX_TAGS
-from models.item_table import read_items
 from models.training.data import split_files
 from schema import loader
 from schema.contract import EVENT_TYPES

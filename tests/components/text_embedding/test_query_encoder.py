@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.text_embedding.pipeline import run_text_embedding
-from models.item_table import read_text_vectors
+from models.catalogue_files import read_text_vectors
 from models.text.hub import TextEncoder
 from models.text.settings import TextSettings
 from models.training.encoders import text_encoder

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import models  # noqa: F401  chooses Keras 2
 from models import inputs
-from models.item_table import ItemTable, read_items
+from models.catalogue_files import read_items
+from models.item_table import ItemTable
 from models.recommender import Recommender
 from models.settings import ModelSettings, TrainingSettings
 from models.training import data, strategies
