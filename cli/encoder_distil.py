@@ -13,6 +13,7 @@ from models.text.distillation.settings import (
     QUANTISATIONS,
     DistilSettings,
     StudentShape,
+    TeacherLayers,
 )
 from models.text.settings import E5_SMALL_ZH
 
@@ -22,6 +23,8 @@ if typing.TYPE_CHECKING:
 # Of the encoder in the user's cache.
 _NAME = "student"
 _SHAPE, _SETTINGS = StudentShape(), DistilSettings()
+# Options of a student that is not a part of its teacher.
+_OWN = ("vocabulary", "layers", "width", "feed_forward", "heads")
 
 
 def _number(name: str, argument: str, default: float, text: str):
@@ -41,7 +44,7 @@ def _number(name: str, argument: str, default: float, text: str):
 @click.command(
     epilog=options.examples(
         "daogou encoder distil --texts queries.tsv --texts items.parquet:title "
-        "--output encoders/student",
+        "--teacher-layers 2 --output encoders/student",
         "daogou encoder distil --texts queries.txt --vocabulary vocab.txt "
         "--max-seconds 3600 --quantise int8 --output encoders/student",
     )
@@ -77,20 +80,27 @@ def _number(name: str, argument: str, default: float, text: str):
     help="Its preprocess model, where that does not lie beside it.",
 )
 @click.option(
-    "--vocabulary",
-    type=click.Path(path_type=pathlib.Path),
-    default=None,
-    metavar="FILE",
-    help="WordPiece vocab.txt, such as Google's; made from the texts if left "
-    "out.",
-)
-@click.option(
     "--work",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     default=None,
     metavar="DIR",
     help="Keeps the teacher's vectors and the state of the training, from "
     "which the same command goes on; OUTPUT.work by default.",
+)
+@_number(
+    "--teacher-layers",
+    "teacher_layers",
+    0,
+    "Start as a part of the teacher: its tokenizer, its word embedding and so "
+    "many of its layers; 0: as a network of its own, with the options below.",
+)
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=pathlib.Path),
+    default=None,
+    metavar="FILE",
+    help="WordPiece vocab.txt, such as Google's; made from the texts if left "
+    "out.",
 )
 @_number("--layers", "layers", _SHAPE.layers, "Layers of the student.")
 @_number("--width", "width", _SHAPE.width, "Length of its tokens' vectors.")
@@ -168,6 +178,7 @@ def distil(
     output: pathlib.Path | None,
     teacher: str,
     teacher_preprocess: str,
+    teacher_layers: int,
     vocabulary: pathlib.Path | None,
     work: pathlib.Path | None,
     layers: int,
@@ -196,9 +207,14 @@ def distil(
     import time
 
     began = time.monotonic()
-    shape = StudentShape(
-        layers=layers, width=width, feed_forward=feed_forward, heads=heads
-    )
+    shape: StudentShape | TeacherLayers
+    if teacher_layers:
+        _check_alone(click.get_current_context())
+        shape = TeacherLayers(layers=teacher_layers)
+    else:
+        shape = StudentShape(
+            layers=layers, width=width, feed_forward=feed_forward, heads=heads
+        )
     settings = DistilSettings(
         epochs=epochs,
         max_seconds=max_seconds,
@@ -221,9 +237,9 @@ def distil(
             sources,
             output,
             teacher=(teacher_preprocess or teacher, teacher),
+            shape=shape,
             vocabulary=vocabulary,
             work_dir=work or output.with_name(f"{output.name}.work"),
-            shape=shape,
             settings=settings,
             quantisation=quantise,
         )
@@ -236,3 +252,18 @@ def distil(
         f"texts: {report['texts']} learnt, {report['held_out']} held out\n"
         f"recall@10 of the teacher's neighbours: {report['recall@10']:.3f}"
     )
+
+
+def _check_alone(context: click.Context) -> None:
+    """Refuses options that a part of the teacher has no use for."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in _OWN
+        if context.get_parameter_source(name)
+        != click.core.ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"--teacher-layers takes these of the teacher: {', '.join(given)}; "
+            "give the one or the others"
+        )

@@ -36,10 +36,11 @@ def write_tiny_bert(
     seed: int = 0,
     description: dict | None = None,
     vocabulary: Sequence[str] = VOCABULARY,
+    pooler: bool = True,
 ) -> EncoderPaths:
     """Writes a random BERT with a WordPiece tokenizer, as hubs have them.
 
-    Two layers, 32 dimensions, vectors from BERT's own pooler; about 1 second.
+    Two layers, 32 dimensions; about 1 second.
 
     Args:
       folder: Gets `preprocess` and `encoder`.
@@ -47,6 +48,8 @@ def write_tiny_bert(
       description: What the encoder says of itself; plain hub encoders say
         nothing.
       vocabulary: Its pieces, with BERT's special ones.
+      pooler: Whether vectors come from BERT's own pooler; else they are means
+        of length 1.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "vocab.txt"
@@ -81,11 +84,14 @@ def write_tiny_bert(
         ),
         seq_length=128,
     )
-    export_encoder(paths.encoder, tiny_bert(seed, len(vocabulary)), description)
+    network = tiny_bert(seed, len(vocabulary), pooler=pooler)
+    export_encoder(paths.encoder, network, description)
     return paths
 
 
-def tiny_bert(seed: int = 0, words: int = len(VOCABULARY)) -> BertEncoder:
+def tiny_bert(
+    seed: int = 0, words: int = len(VOCABULARY), *, pooler: bool = True
+) -> BertEncoder:
     """Makes a random two-layer BERT, by default over `VOCABULARY`."""
     random = np.random.default_rng(seed)
 
@@ -115,5 +121,5 @@ def tiny_bert(seed: int = 0, words: int = len(VOCABULARY)) -> BertEncoder:
             for _ in range(2)
         ],
         heads=2,
-        pooler=dense(HIDDEN, HIDDEN),
+        pooler=dense(HIDDEN, HIDDEN) if pooler else None,
     )

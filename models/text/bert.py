@@ -27,6 +27,25 @@ POOLER, CLS, MEAN = "pooler", "cls", "mean"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What a network's variables do not say of it.
+
+    Attributes:
+      heads: Attention heads; divides hidden.
+      epsilon: Of the layer norms.
+      activation: One of `ACTIVATIONS`.
+      pooling: What a text's vector is: `pooler`, `cls` or `mean`.
+      unit_length: Whether `cls` and `mean` are scaled to length 1.
+    """
+
+    heads: int
+    epsilon: float
+    activation: str
+    pooling: str
+    unit_length: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LayerWeights:
     """Start values of one layer; kernels are [in, out].
 
@@ -225,6 +244,13 @@ class BertEncoder(tf.Module):
         if self.pooling == POOLER and pooler is None:
             raise ValueError(f"pooling is {pooling!r}, but pooler is None")
         self.unit_length = unit_length
+        self.outline = Outline(
+            heads=heads,
+            epsilon=epsilon,
+            activation=activation,
+            pooling=self.pooling,
+            unit_length=unit_length,
+        )
         self.projection = (
             None if projection is None else _Dense(projection, "projection")
         )

@@ -63,6 +63,7 @@ class TextEncoder(tf.Module):
         self.paths = paths
         self.seq_length = seq_length or description.seq_length
         self.pooling = pooling or description.pooling
+        self.outline = description.outline
         self._prefixes = description.prefixes
         self._fold = Folding()
         self._preprocess = tf.saved_model.load(str(paths.preprocess))

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import typing
 
 from models.text.settings import E5_SMALL_ZH, POOLINGS, is_name
 from schema.errors import DataError, MissingDependencyError
@@ -83,6 +84,8 @@ class Description:
       prefixes: What is put before a text, by role.
       teacher: Digest of the encoder in whose space the vectors are, where
         they are not in one of their own.
+      outline: Fields of the network's `models.text.bert.Outline`; empty where
+        the folder does not say.
     """
 
     dimension: int = 0
@@ -90,6 +93,7 @@ class Description:
     pooling: str = "pooled_output"
     prefixes: dict[str, str] = dataclasses.field(default_factory=dict)
     teacher: str = ""
+    outline: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def read(cls, encoder: pathlib.Path) -> "Description":
@@ -111,6 +115,7 @@ class Description:
                 and made.pooling in POOLINGS[1:]
                 and set(made.prefixes) <= set(ROLES)
                 and isinstance(made.teacher, str)
+                and isinstance(made.outline, dict)
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
@@ -118,7 +123,7 @@ class Description:
             raise DataError(
                 f"{path} says {made}; allowed: dimension at least 0, "
                 f"seq_length above 3, pooling one of {POOLINGS[1:]}, prefixes "
-                f"for {ROLES}"
+                f"for {ROLES}, teacher a text, outline an object"
             )
         return made
 

@@ -117,7 +117,8 @@ def export_encoder(
     Args:
       path: Folder to write.
       encoder: The network.
-      description: Goes to `DESCRIPTION_PATH`; see `models.text.resolve`.
+      description: Goes to `DESCRIPTION_PATH`, with the network's outline; see
+        `models.text.resolve`.
     """
     spec = {
         name: tf.TensorSpec([None, None], tf.int32, name=name)
@@ -155,6 +156,8 @@ def export_encoder(
         signatures={"serving_default": serve.get_concrete_function(**spec)},
     )
     if description is not None:
+        outline = dataclasses.asdict(encoder.outline)
+        description = {**description, "outline": outline}
         target = path / DESCRIPTION_PATH
         target.parent.mkdir(exist_ok=True)
         target.write_text(

@@ -6,11 +6,13 @@ rare characters (full-width punctuation becomes plain), which a student that
 is trained with it never notices.
 """
 
+import pathlib
 from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_text
 
+from models.text.tfhub_export import export_preprocess
 from models.text.wordpiece import UNKNOWN, special_tokens
 
 
@@ -38,3 +40,13 @@ class FastWordPiece(tf.Module):
     def tokenize(self, texts):
         """Returns int32 ids [batch, (pieces)] of strings [batch]."""
         return self._tokenizer.tokenize(texts)
+
+    def export(self, folder: pathlib.Path, seq_length: int) -> None:
+        """Writes a preprocess model, see `tfhub_export`."""
+        export_preprocess(
+            folder,
+            tokenize=self.tokenize,
+            tokenizer=self,
+            tokens=self.tokens,
+            seq_length=seq_length,
+        )

@@ -4,9 +4,14 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
+from models.text.distillation.cut_teacher import cut_teacher
 from models.text.distillation.export import export_student
-from models.text.distillation.fast_wordpiece import FastWordPiece
-from models.text.distillation.settings import DistilSettings, StudentShape
+from models.text.distillation.settings import (
+    DistilSettings,
+    StudentShape,
+    TeacherLayers,
+)
+from models.text.distillation.student import start_anew
 from models.text.distillation.teacher import TeacherVectors
 from models.text.distillation.texts import read_texts
 from models.text.distillation.training import distil
@@ -24,9 +29,9 @@ def make_student(
     output: pathlib.Path,
     *,
     teacher: tuple[str, str],
+    shape: StudentShape | TeacherLayers,
     vocabulary: pathlib.Path | None,
     work_dir: pathlib.Path,
-    shape: StudentShape,
     settings: DistilSettings,
     quantisation: str,
 ) -> dict[str, typing.Any]:
@@ -37,9 +42,10 @@ def make_student(
       output: Folder for the student; not there yet.
       teacher: Handles of the teacher's preprocess model and its encoder, as
         `TextEncoder.load` takes them.
-      vocabulary: The student's `vocab.txt`; None makes one of the texts.
+      shape: What the student starts as.
+      vocabulary: `vocab.txt` of a student that is not a part of its teacher;
+        None makes one of the texts.
       work_dir: Keeps the teacher's vectors and the state of the training.
-      shape: The student's size.
       settings: How it is trained.
       quantisation: `none`, `float16` or `int8`.
 
@@ -56,19 +62,21 @@ def make_student(
             f"{output} is there already; allowed: a folder that is not"
         )
     texts = read_texts(sources)
-    pieces = (
-        read_vocabulary(vocabulary)
-        if vocabulary
-        else learn_vocabulary(texts, settings.vocabulary_size)
-    )
-    tokenizer = FastWordPiece(pieces)
     encoder = TextEncoder.load(*teacher)
+    vectors = TeacherVectors(work_dir, encoder, _ROLE)
+    if isinstance(shape, TeacherLayers):
+        start = cut_teacher(encoder, shape.layers)
+    else:
+        pieces = (
+            read_vocabulary(vocabulary)
+            if vocabulary
+            else learn_vocabulary(texts, settings.vocabulary_size)
+        )
+        start = start_anew(shape, pieces, vectors, settings.seed)
     distilled = distil(
         texts,
-        TeacherVectors(work_dir, encoder, _ROLE),
-        tokenizer=tokenizer,
-        vocabulary=pieces,
-        shape=shape,
+        vectors,
+        start,
         settings=settings,
         work_dir=work_dir,
     )
@@ -80,9 +88,7 @@ def make_student(
     }
     export_student(
         output,
-        distilled.student,
-        tokenizer,
-        shape,
+        start,
         teacher_digest=encoder.digest,
         quantisation=quantisation,
         facts=report,

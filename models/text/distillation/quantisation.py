@@ -8,7 +8,7 @@ what a token or a unit is worth does not coarsen another.
 import numpy as np
 import tensorflow as tf
 
-from models.text.bert import BertEncoder
+from models.text.bert import BertEncoder, DenseEmbedding
 
 _LARGEST = 127
 
@@ -60,14 +60,15 @@ def quantise(encoder: BertEncoder, kind: str) -> None:
     """Replaces an encoder's word embedding and kernels in place.
 
     Args:
-      encoder: With a dense word embedding; can no longer be trained then.
+      encoder: Can no longer be trained then. A packed word embedding stays.
       kind: `none`, which leaves it as it is, `float16` or `int8`.
     """
     if kind == "none":
         return
-    encoder.word_embedding = QuantisedMatrix(
-        encoder.word_embedding.table.numpy(), kind, axis=1
-    )
+    if isinstance(encoder.word_embedding, DenseEmbedding):
+        encoder.word_embedding = QuantisedMatrix(
+            encoder.word_embedding.table.numpy(), kind, axis=1
+        )
     for module in encoder.submodules:
         kernel = getattr(module, "kernel", None)
         if isinstance(kernel, tf.Variable):

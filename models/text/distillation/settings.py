@@ -42,6 +42,21 @@ class StudentShape(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TeacherLayers(Settings):
+    """A student that starts as a part of its teacher.
+
+    Attributes:
+      layers: How many of the teacher's, spread evenly from its first to its
+        last; at least 1.
+    """
+
+    layers: int = 2
+
+    def __post_init__(self):
+        self.check("layers", self.layers >= 1, "at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DistilSettings(Settings):
     """How a student is trained.
 

@@ -1,4 +1,4 @@
-"""A small BERT that learns to give a large encoder's vectors.
+"""A small BERT of its own that learns to give a large encoder's vectors.
 
 It starts where a static embedding would be: a token's embedding is what the
 teacher makes of the token alone, cut to the student's width by principal
@@ -7,14 +7,56 @@ identity, so that from the first step on a text's vector is about the mean of
 its tokens', and training adds what order and context say.
 """
 
+import hashlib
+import json
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from models.text.bert import BertEncoder, DenseEmbedding, LayerWeights
+from models.text.distillation.fast_wordpiece import FastWordPiece
 from models.text.distillation.settings import StudentShape
+from models.text.distillation.start import Start
+from models.text.distillation.teacher import TeacherVectors
 
 # BERT's own standard deviation of start values.
 _DEVIATION = 0.02
+
+
+def start_anew(
+    shape: StudentShape,
+    vocabulary: Sequence[str],
+    teacher: TeacherVectors,
+    seed: int,
+) -> Start:
+    """Makes a student with a vocabulary of WordPieces.
+
+    Args:
+      shape: Its size.
+      vocabulary: Its pieces, in the order of their ids.
+      teacher: Gives or makes the vectors of the pieces.
+      seed: Of the layers' start values.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(json.dumps(shape.to_json()).encode())
+    for piece in vocabulary:
+        digest.update(piece.encode() + b"\0")
+    return Start(
+        student=new_student(
+            shape, teacher([_text_of(piece) for piece in vocabulary]), seed
+        ),
+        tokenizer=FastWordPiece(vocabulary),
+        seq_length=shape.seq_length,
+        digest=digest.hexdigest(),
+    )
+
+
+def _text_of(piece: str) -> str:
+    """Returns what a piece stands for; nothing for special tokens."""
+    if piece.startswith("[") and piece.endswith("]") and len(piece) > 2:
+        return ""
+    return piece.removeprefix("##") or piece
 
 
 def new_student(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from models.text.distillation.fast_wordpiece import FastWordPiece
+from models.text.distillation.start import Tokenizer
 from models.text.tfhub_export import NUM_ADDED
 
 _TEXTS_AT_A_TIME = 4096
@@ -52,7 +52,7 @@ class TaughtTexts:
         cls,
         texts: Sequence[str],
         vectors: np.ndarray,
-        tokenizer: FastWordPiece,
+        tokenizer: Tokenizer,
         longest: int,
     ) -> typing.Self:
         """Cuts texts into tokens, as a preprocess model packs them.

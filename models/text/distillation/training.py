@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from models.text.batching import pack
 from models.text.bert import BertEncoder
-from models.text.distillation.fast_wordpiece import FastWordPiece
-from models.text.distillation.settings import DistilSettings, StudentShape
-from models.text.distillation.student import distillation_loss, new_student
+from models.text.distillation.settings import DistilSettings
+from models.text.distillation.start import Start
+from models.text.distillation.student import distillation_loss
 from models.text.distillation.taught_texts import TaughtTexts
 from models.text.distillation.teacher import TeacherVectors
 from models.text.distillation.texts import is_held_out
@@ -62,10 +62,8 @@ class Distilled:
 def distil(
     texts: Sequence[str],
     teacher: TeacherVectors,
+    start: Start,
     *,
-    tokenizer: FastWordPiece,
-    vocabulary: Sequence[str],
-    shape: StudentShape,
     settings: DistilSettings,
     work_dir: pathlib.Path,
 ) -> Distilled:
@@ -74,9 +72,7 @@ def distil(
     Args:
       texts: To learn from; `is_held_out` takes some of them for measuring.
       teacher: Gives or makes the vectors.
-      tokenizer: The student's, over `vocabulary`.
-      vocabulary: Its pieces.
-      shape: The student's size.
+      start: The student before it; trained in place.
       settings: How it is trained.
       work_dir: Keeps the state of the training.
 
@@ -91,28 +87,23 @@ def distil(
             f"one in 50 is held out, which gives {len(held_out)}; needed: one "
             f"held out and {NEIGHBOURS + 1} others"
         )
-    token_vectors = teacher([_text_of(piece) for piece in vocabulary])
-    measured = TaughtTexts.of(
-        held_out, teacher(held_out), tokenizer, shape.seq_length
+    measured, taught = (
+        TaughtTexts.of(part, teacher(part), start.tokenizer, longest)
+        for part, longest in (
+            (held_out, start.seq_length),
+            (learnt, min(settings.max_tokens, start.seq_length)),
+        )
     )
-    taught = TaughtTexts.of(
-        learnt,
-        teacher(learnt),
-        tokenizer,
-        min(settings.max_tokens, shape.seq_length),
-    )
-    named = json.dumps(
-        [settings.to_json(), shape.to_json(), teacher.folder.name, len(texts)]
-    )
-    digest = hashlib.blake2b(named.encode(), digest_size=8)
-    for text in (*vocabulary, *texts):
+    named = [settings.to_json(), start.digest, teacher.folder.name]
+    digest = hashlib.blake2b(json.dumps(named).encode(), digest_size=8)
+    for text in texts:
         digest.update(text.encode() + b"\0")
     training = _Training(
-        new_student(shape, token_vectors, settings.seed),
+        start.student,
         taught,
         measured,
         settings,
-        padding=tokenizer.tokens.padding,
+        padding=start.tokenizer.tokens.padding,
         folder=work_dir / f"training-{digest.hexdigest()}",
     )
     training.run()
@@ -359,10 +350,3 @@ class _Training:
             (row["recall"] for row in self.history), default=-1.0
         )
         _log.info("student: goes on at step %d", int(self._step))
-
-
-def _text_of(piece: str) -> str:
-    """Returns what a piece stands for; nothing for special tokens."""
-    if piece.startswith("[") and piece.endswith("]") and len(piece) > 2:
-        return ""
-    return piece.removeprefix("##") or piece

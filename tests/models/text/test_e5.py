@@ -192,6 +192,13 @@ def test_folder(e5_paths):
         seq_length=128,
         pooling="pooled_output",
         prefixes={"item": "passage: ", "query": "query: "},
+        outline={
+            "heads": 12,
+            "epsilon": pytest.approx(1e-12),
+            "activation": "gelu",
+            "pooling": "mean",
+            "unit_length": True,
+        },
     )
 
 

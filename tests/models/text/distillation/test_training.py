@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from models.text.distillation import training as training_module
 from models.text.distillation.export import export_student
-from models.text.distillation.fast_wordpiece import FastWordPiece
 from models.text.distillation.settings import (
     QUANTISATIONS,
     DistilSettings,
     StudentShape,
 )
-from models.text.distillation.student import distillation_loss
+from models.text.distillation.student import distillation_loss, start_anew
 from models.text.distillation.teacher import TeacherVectors
 from models.text.distillation.texts import is_held_out
 from models.text.distillation.training import distil, recall_of_neighbours
@@ -56,14 +55,16 @@ def teacher(tiny_bert_paths):
 
 
 def run(teacher, work_dir, texts, settings=SETTINGS):
-    return distil(
-        texts,
-        TeacherVectors(work_dir, teacher, "query"),
-        tokenizer=FastWordPiece(VOCABULARY),
-        vocabulary=VOCABULARY,
-        shape=SHAPE,
-        settings=settings,
-        work_dir=work_dir,
+    start, trained = start_and_train(teacher, work_dir, texts, settings)
+    assert trained.student is start.student
+    return trained
+
+
+def start_and_train(teacher, work_dir, texts, settings=SETTINGS):
+    vectors = TeacherVectors(work_dir, teacher, "query")
+    start = start_anew(SHAPE, VOCABULARY, vectors, settings.seed)
+    return start, distil(
+        texts, vectors, start, settings=settings, work_dir=work_dir
     )
 
 
@@ -84,13 +85,11 @@ def exported(teacher, work_dir, distilled, tmp_path_factory):
     for kind in QUANTISATIONS:
         # Quantising works in place, so each kind has a student of its own,
         # read from the work folder and not trained again.
-        again = run(teacher, work_dir, TEXTS)
+        start, again = start_and_train(teacher, work_dir, TEXTS)
         assert again.history == distilled.history
         paths[kind] = export_student(
             folder / kind,
-            again.student,
-            FastWordPiece(VOCABULARY),
-            SHAPE,
+            start,
             teacher_digest="a teacher",
             quantisation=kind,
             facts={"recall@10": again.recall},

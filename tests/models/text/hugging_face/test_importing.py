@@ -122,7 +122,15 @@ def test_bert(tmp_path):
     assert made.unused == ()
     assert made.pooled == "BERT's pooler on the first token"
     assert Description.read(made.paths.encoder) == Description(
-        dimension=HIDDEN, seq_length=POSITIONS
+        dimension=HIDDEN,
+        seq_length=POSITIONS,
+        outline={
+            "heads": HEADS,
+            "epsilon": 1e-12,
+            "activation": "gelu",
+            "pooling": "pooler",
+            "unit_length": False,
+        },
     )
     assert encoder.seq_length == POSITIONS
     preprocess = tf.saved_model.load(str(made.paths.preprocess))
