@@ -7,7 +7,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from models.text.resolve import fetched, full_handle
+from models.hub_models import fetched, full_handle
 from schema.errors import DataError, MissingDependencyError
 
 # Side of a picture, in pixels, where an encoder takes any.

@@ -8,16 +8,15 @@ import pathlib
 import re
 import typing
 
+from models.hub_models import fetched, full_handle
 from models.text.settings import E5_SMALL_ZH, POOLINGS, is_name
 from schema.errors import DataError, MissingDependencyError
 
 # Where an encoder's folder says how it wants to be used.
 DESCRIPTION_PATH = "assets.extra/daogou.json"
-HUB = "https://tfhub.dev/"
 DEFAULT_SEQ_LENGTH = 128
 ROLES = ("item", "query")
 
-_SHORT_HANDLE = re.compile(r"[\w-]+/[\w.-]+/\d+")
 # Differs at each saving of the same model.
 _NOT_CONTENT = "fingerprint.pb"
 _GRAPH = "saved_model.pb"
@@ -150,19 +149,6 @@ def built_paths(
     return paths if ready else None
 
 
-def full_handle(handle: str) -> str:
-    """Completes short hub handles; leaves folders and addresses alone.
-
-    >>> full_handle("tensorflow/bert_zh_preprocess/3")
-    'https://tfhub.dev/tensorflow/bert_zh_preprocess/3'
-    >>> full_handle("models/bert")
-    'models/bert'
-    """
-    if _SHORT_HANDLE.fullmatch(handle) and not os.path.isdir(handle):
-        return HUB + handle
-    return handle
-
-
 def from_anywhere(handle: str) -> str:
     """Makes a folder's path absolute; leaves names and hub handles alone."""
     full = full_handle(handle)
@@ -212,30 +198,6 @@ def _resolve_one(handle: str, part: str) -> pathlib.Path:
     return fetched(
         full, f"run `daogou encoder build` and take the encoder {E5_SMALL_ZH!r}"
     )
-
-
-def fetched(handle: str, otherwise: str = "") -> pathlib.Path:
-    """Returns the folder of a hub's model, fetched if it is not in the cache.
-
-    Args:
-      handle: In full.
-      otherwise: What can be done without the model.
-
-    Raises:
-      MissingDependencyError: The hub cannot be reached.
-    """
-    import tensorflow_hub
-
-    try:
-        return pathlib.Path(tensorflow_hub.resolve(handle))
-    except Exception as error:
-        # The hub library lets through whatever its transport raises.
-        reason = str(error).splitlines()[0] if str(error) else "no answer"
-        ways = [*filter(None, [otherwise]), "give a folder"]
-        raise MissingDependencyError(
-            f"{handle} cannot be fetched ({reason[:200]}); offline, "
-            f"{', or '.join(ways)}, or put the model into TFHUB_CACHE_DIR"
-        ) from error
 
 
 def _no_such_name(name: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_hub
 
+from models.hub_models import full_handle
 from models.text.hub import TextEncoder
-from models.text.resolve import Description, full_handle, resolve
+from models.text.resolve import Description, resolve
 from models.text.settings import TextSettings
 from schema.errors import DataError, MissingDependencyError
 from schema.settings import SettingsError
