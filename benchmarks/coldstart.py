@@ -22,6 +22,7 @@ from benchmarks.content_knn import ContentKnn, centred
 from components.retrieval_evaluator import requests
 from components.retrieval_evaluator.asking import AskedQueries, read_queries
 from components.retrieval_evaluator.evaluation import (
+    Queries,
     Scores,
     evaluate,
     scores_of,
@@ -35,6 +36,9 @@ from models.training import trainer
 
 MOST_EVENTS = 5
 CUTS = (5, 10, 50)
+# Places that new items are given are not there for others. Without the new
+# ones in the list, it shows whether text costs the others anything else.
+AMONG_WARM = "more events, among such items"
 # Ranking plays no part here; its heads are made and left alone.
 _RANKING_EXAMPLES = 256
 # What content-kNN may choose from, on the evaluation itself, in its favour.
@@ -242,13 +246,12 @@ def _compare(found, artifacts, raw, evaluation) -> dict:
             methods[f"content-kNN and search, half-life {half_life:g}"] = (
                 scores_of_vectors(both, texts)
             )
-    recalls = {}
-    for name, scores in methods.items():
-        ranks = evaluate(scores, asked.queries, len(ids), evaluation).ranks
-        recalls[name] = {
-            group: {f"recall@{k}": _share(ranks[mask] < k) for k in CUTS}
-            for group, mask in groups.items()
-        }
+    warm = np.bincount(train.rows, minlength=len(ids)) > MOST_EVENTS
+    recalls = {
+        name: recalls_by_group(scores, asked.queries, groups, warm, evaluation)
+        for name, scores in methods.items()
+    }
+    groups[AMONG_WARM] = groups["more events"]
     return {
         "items": len(ids),
         "epochs": {name: trained.epochs for name, trained in found.items()},
@@ -256,6 +259,39 @@ def _compare(found, artifacts, raw, evaluation) -> dict:
         "random": {f"recall@{k}": min(1.0, k / len(ids)) for k in CUTS},
         "methods": recalls,
     }
+
+
+def recalls_by_group(
+    scores: Scores,
+    queries: Queries,
+    groups: dict[str, np.ndarray],
+    warm: np.ndarray,
+    evaluation: RetrievalEvaluationSettings,
+) -> dict[str, dict[str, float]]:
+    """Ranks the targets, and those of warm items among such items too.
+
+    Args:
+      scores: Of the method.
+      queries: What is asked.
+      groups: Name of a group to its queries, bool [queries]; one of them is
+        "more events".
+      warm: bool [items], those with more than `MOST_EVENTS` in training.
+      evaluation: As the run had it.
+
+    Returns:
+      By group, and as `AMONG_WARM`, the recall at each of `CUTS`.
+    """
+
+    def of_warm(first: int, last: int) -> np.ndarray:
+        return np.where(warm, scores(first, last), -np.inf)
+
+    ranks, among_warm = (
+        evaluate(asked, queries, len(warm), evaluation).ranks
+        for asked in (scores, of_warm)
+    )
+    found = {name: _recalls(ranks[mask]) for name, mask in groups.items()}
+    found[AMONG_WARM] = _recalls(among_warm[groups["more events"]])
+    return found
 
 
 def _search_vectors(artifacts, asked, evaluation):
@@ -274,6 +310,10 @@ def _search_vectors(artifacts, asked, evaluation):
         for text in batch.request["query"].numpy()
     ]
     return align(np.array(texts, object), keys, centred(vectors))
+
+
+def _recalls(ranks: np.ndarray) -> dict[str, float]:
+    return {f"recall@{k}": _share(ranks < k) for k in CUTS}
 
 
 def _share(hits) -> float:

@@ -17,6 +17,8 @@ EXAMPLES_FILE = "data_tfrecord-changed.gz"
 VECTORS_FILE = "vectors.npy"
 IDS_FILE = "item_ids.txt"
 REMOVED_FILE = "removed_ids.txt"
+# Read one by one, each record would cost a call of TensorFlow.
+_ROWS_AT_A_TIME = 4096
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
@@ -82,11 +84,10 @@ class Changes:
             ids = read_item_ids(folder / IDS_FILE)
             removed = read_item_ids(folder / REMOVED_FILE)
             vectors = np.load(folder / VECTORS_FILE)
-            examples = list(
-                tf.data.TFRecordDataset(
-                    str(folder / EXAMPLES_FILE), "GZIP"
-                ).as_numpy_iterator()
-            )
+            batches = tf.data.TFRecordDataset(
+                str(folder / EXAMPLES_FILE), "GZIP"
+            ).batch(_ROWS_AT_A_TIME)
+            examples = [row for batch in batches for row in batch.numpy()]
             return cls({}).plus(ids, examples, vectors).without(removed)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise DataError(
