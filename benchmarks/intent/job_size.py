@@ -173,8 +173,8 @@ def _run(words: Sequence[str]) -> dict[str, float]:
             said.seek(0)
             raise DaogouError(f"daogou {' '.join(words)}: {said.read()}")
     return {
-        "seconds": round(time.monotonic() - begun, 1),
-        "cpu_seconds": round(sum(os.times()[2:4]) - cpu, 1),
+        "seconds": round(time.monotonic() - begun, 2),
+        "cpu_seconds": round(sum(os.times()[2:4]) - cpu, 2),
         "peak_mb": round(peak),
     }
 
