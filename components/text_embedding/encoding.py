@@ -4,6 +4,7 @@ import dataclasses
 import os
 import typing
 from collections.abc import Iterator
+from concurrent import futures
 
 import apache_beam as beam
 import numpy as np
@@ -71,7 +72,8 @@ class EncodeShard(beam.DoFn):
     What is encoded runs by length and goes into the cache. Where a shard
     lacks only a few, they wait for those of the bundle's other shards: small
     batches cost more than their tokens, and each its own file in the cache.
-    The encoder is loaded once a process, when the first text needs it.
+    The encoder is loaded once a process, beside further lookups from the
+    first text on that needs it.
 
     Args:
       role: Of the texts.
@@ -89,7 +91,7 @@ class EncodeShard(beam.DoFn):
         self._handle = handle
         self._folder = folder
         self._column = OUTPUTS[role][1]
-        self._encoder = None
+        self._encoder: futures.Future | None = None
         self._cached_files: list[str] = []
 
     def setup(self) -> None:
@@ -118,6 +120,8 @@ class EncodeShard(beam.DoFn):
         rest = np.flatnonzero(missing)
         self._encoded += len(rest)
         self._from_cache += len(missing) - len(rest)
+        if len(rest):
+            self._begin_loading()
         if len(rest) >= _ROWS_A_FILE:
             self._encode(texts, rest)
         elif len(rest):
@@ -155,7 +159,7 @@ class EncodeShard(beam.DoFn):
         """Encodes texts; writes about `_ROWS_A_FILE` at a time, cached."""
         import tensorflow as tf
 
-        encoder = self._load()
+        encoder = self._begin_loading().result()
         left = np.array(texts.texts.take(pa.array(positions)).to_pylist(), "O")
         counts = np.concatenate(
             [
@@ -187,13 +191,16 @@ class EncodeShard(beam.DoFn):
         threads = self._worker.threads or len(os.sched_getaffinity(0))
         return budget_for(self._worker.settings.batch_tokens, threads)
 
-    def _load(self):
+    def _begin_loading(self) -> futures.Future:
         if self._encoder is None:
             settings = self._worker.settings
-            self._encoder = self._handle.acquire(
+            thread = futures.ThreadPoolExecutor(max_workers=1)
+            self._encoder = thread.submit(
+                self._handle.acquire,
                 lambda: _load_encoder(settings, self._worker.threads),
                 tag=settings.to_json(),
             )
+            thread.shutdown(wait=False)
         return self._encoder
 
 
